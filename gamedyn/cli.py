@@ -1,0 +1,150 @@
+"""The `gamedyn` command: one dataclass per subcommand, its fields the flags.
+
+Nothing heavy is imported until a subcommand runs, so `gamedyn --help` is instant. A user's mistake
+ends with exit code 2 and at most two lines on standard error, the first naming what was wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol, cast
+
+import tyro
+
+from gamedyn.cli_icr import IcrBilinear, IcrQuadratic, IcrStability
+
+
+class Command(Protocol):
+    """What `main` needs of a subcommand: something to run."""
+
+    def run(self) -> None:
+        """Do the work, printing progress and what was found."""
+
+
+@dataclass
+class Icr:
+    """Draw the figures of implicit competitive regularisation (Schaefer, Zheng, Anandkumar 2020)."""
+
+    figure: Annotated[
+        Annotated[IcrQuadratic, tyro.conf.subcommand("quadratic")]
+        | Annotated[IcrStability, tyro.conf.subcommand("stability")]
+        | Annotated[IcrBilinear, tyro.conf.subcommand("bilinear")],
+        tyro.conf.arg(name=""),
+    ]
+
+    def run(self) -> None:
+        """Draw the chosen figure."""
+        self.figure.run()
+
+
+# One member per subcommand. A union of one is no union, hence the hidden None.
+Commands = Annotated[Icr, tyro.conf.subcommand("icr")] | Annotated[None, tyro.conf.Suppress]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; `None` takes them from `sys.argv`.
+
+    Returns:
+        0 when the command ran, 1 when it was interrupted, 2 for a user's mistake.
+
+    Example:
+        >>> main(["--version"])
+        gamedyn 0.1.0
+        0
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args == ["--version"]:
+        from gamedyn import __version__
+
+        print(f"gamedyn {__version__}")
+        return 0
+    try:
+        command = parse(args)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        command.run()
+    except (ValueError, OSError) as error:
+        # ValueErrors of gamedyn are written for users: they print the value and name the mend.
+        print(f"gamedyn: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gamedyn: interrupted", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse(args: Sequence[str]) -> Command:
+    """Turn arguments into the subcommand they name.
+
+    Args:
+        args: The arguments after the program's name.
+
+    Returns:
+        The subcommand, its fields set.
+
+    Raises:
+        SystemExit: With code 0 after `--help`, with code 2 (and two lines printed) after a mistake.
+    """
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            command = tyro.cli(
+                Commands,
+                args=args,
+                prog="gamedyn",
+                description="Differentiable games: the ICR figures, and GAN training with competitive optimizers.",
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if stop.code:
+            print(short_message(captured.getvalue()), file=sys.stderr)
+        raise
+    return cast("Command", command)
+
+
+def short_message(boxed: str) -> str:
+    r"""Reduce tyro's boxed error report to two lines: what was wrong, and where the help is.
+
+    The box's sections are divided by horizontal rules; the first says what was wrong, one may say
+    `Perhaps you meant:` with candidates, the last says how to get help.
+
+    Args:
+        boxed: What tyro wrote to standard error.
+
+    Returns:
+        At most two lines.
+
+    Example:
+        >>> print(short_message("╭─ Title ─╮\n│ No such option: --x │\n│ ─── │\n│ See prog --help │\n╰──╯"))
+        gamedyn: error: No such option: --x
+        See prog --help
+    """
+    sections: list[list[str]] = [[]]
+    for line in boxed.splitlines():
+        text = line.strip("│ \t")
+        if not text or text[0] in "╭╰":
+            continue
+        if set(text) == {"─"}:
+            sections.append([])
+        else:
+            sections[-1].append(text)
+    hint = sections[-1] if len(sections) > 1 else []
+    for section in sections[1:-1]:
+        if section[0].startswith("Perhaps you meant") and len(section) > 1:
+            hint = [f"Perhaps you meant {section[1]}.", *hint]
+        elif section[0].startswith("Available subcommands"):
+            hint = [f"{section[0]}.", *hint]
+    problem = " ".join(sections[0]).removeprefix("Error parsing ")
+    return "\n".join(line for line in (f"gamedyn: error: {problem}", " ".join(hint)) if line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
