@@ -100,7 +100,7 @@ def parse(args: Sequence[str]) -> Command:
                 Commands,
                 args=args,
                 prog="gamedyn",
-                description="Differentiable games: the ICR figures, and GAN training with competitive optimizers.",
+                description="Differentiable games: ICR figures, GAN training with competitive optimizers.",
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stop:
