@@ -1,0 +1,191 @@
+"""Conjugate gradients that says "converged" only of a true residual."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from gamedyn.solvers.solution import Result, Solution
+from gamedyn.solvers.vectors import Vector, add_, clone, inner, norm, precision, scale_, squared_norm, unit
+from gamedyn.solvers.vectors import zeros_like as zeros
+
+Operator = Callable[[Vector], Vector]
+"""A square linear map."""
+
+
+class System(Protocol):
+    """A symmetric positive definite system together with its current iterate."""
+
+    rhs_norm: float
+    """The norm of the right-hand side, in the system's own unit."""
+
+    def start(self, guess: Vector | None) -> Vector:
+        """Take up an initial iterate (zero for None) and return its residual."""
+        ...
+
+    def probe(self, direction: Vector) -> float:
+        """Return the curvature `pᵀAp` along a direction, remembering its product for `advance`."""
+        ...
+
+    def advance(self, length: float, direction: Vector) -> Vector:
+        """Move the iterate by `length` along the direction last probed and return the residual there."""
+        ...
+
+    def settle(self, threshold: float) -> Vector:
+        """Return the true residual, recomputed wherever rounding could decide about the threshold."""
+        ...
+
+    def doubt(self) -> float:
+        """Return a bound on how far the residual's evaluation in this precision is from the truth."""
+        ...
+
+
+def cg(
+    operator: Operator,
+    rhs: Vector,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    max_iter: int | None = None,
+    x0: Vector | None = None,
+) -> Solution[Vector]:
+    """Solve `A x = b` for a symmetric positive definite `A` by conjugate gradients.
+
+    The iteration is Hestenes and Stiefel's; at exit, and whenever its own recurrence claims success, the
+    residual is recomputed from its definition, and the iteration restarts from there if the claim was wrong.
+
+    Args:
+        operator: The map `A`, on lists of tensors.
+        rhs: The right-hand side `b`; any scale that its dtype can hold.
+        rtol: Tolerance on `‖b − A x‖ / ‖b‖` (on norms, not on their squares).
+        atol: Tolerance on `‖b − A x‖`; the larger of the two bounds counts.
+        max_iter: The most iterations to take; ten times the dimension for None.
+        x0: The initial iterate; zero for None.
+
+    Returns:
+        The solution, how the solve ended, the iterations, the true relative residual and the products.
+
+    Example:
+        >>> import torch
+        >>> d = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+        >>> solution = cg(lambda v: [d * v[0]], [torch.ones(3, dtype=torch.float64)], rtol=1e-12)
+        >>> solution.converged, solution.iterations, solution.value[0].tolist()
+        (True, 3, [1.0, 0.5, 0.25])
+
+    References:
+        Hestenes and Stiefel (1952), Methods of conjugate gradients for solving linear systems. Van der
+        Vorst and Ye (2000), Residual replacement strategies for Krylov subspace iterative methods.
+    """
+    system = _LinearSystem(operator, rhs)
+    if max_iter is None:
+        max_iter = 10 * sum(tensor.numel() for tensor in rhs)
+    result, iterations, residual = conjugate_gradients(
+        system, rtol=rtol, atol=atol / system.unit, max_iter=max_iter, x0=x0
+    )
+    value = scale_(system.iterate, system.unit)
+    return Solution(value, result, iterations, residual, system.products)
+
+
+def conjugate_gradients(
+    system: System, *, rtol: float, atol: float, max_iter: int, x0: Vector | None = None
+) -> tuple[Result, int, float]:
+    """Run conjugate gradients on a system, which keeps the iterate.
+
+    Args:
+        system: The system; it holds the solution afterwards.
+        rtol: Tolerance on the residual's norm relative to the right-hand side's.
+        atol: Absolute tolerance on the residual's norm, in the system's unit.
+        max_iter: The most iterations to take.
+        x0: The initial iterate; zero for None.
+
+    Returns:
+        How the solve ended, the iterations taken and the true relative residual.
+    """
+    residual = system.start(x0)
+    size = norm(residual)
+    if not math.isfinite(size):
+        return Result.NONFINITE, 0, math.inf
+    threshold = max(rtol * system.rhs_norm, atol)
+    direction = clone(residual)
+    slope = size * size
+    verified = math.inf  # the last true residual that a restart began from
+    iterations = 0
+    while True:
+        claimed, floored, spent = size <= threshold, size <= system.doubt(), iterations >= max_iter
+        if claimed or floored or spent:
+            residual = system.settle(threshold)
+            size = norm(residual)
+            if size + system.doubt() <= threshold or size == 0.0:
+                return Result.CONVERGED, iterations, _relative(size, system)
+            if spent:
+                return Result.TRUNCATED, iterations, _relative(size, system)
+            if size <= max(threshold, system.doubt()) or size > 0.5 * verified:
+                return Result.STAGNATED, iterations, _relative(size, system)
+            verified = size
+            direction, slope = clone(residual), size * size
+        curvature = system.probe(direction)
+        if not math.isfinite(curvature):
+            return Result.NONFINITE, iterations, _relative(norm(system.settle(threshold)), system)
+        if curvature <= 0.0:
+            return Result.BREAKDOWN, iterations, _relative(norm(system.settle(threshold)), system)
+        # `slope` is r·p, which rounding moves away from r·r: with it each step is an exact line search
+        residual = system.advance(slope / curvature, direction)
+        iterations += 1
+        previous, size = size, norm(residual)
+        if not math.isfinite(size):
+            return Result.NONFINITE, iterations, math.inf
+        add_(scale_(direction, (size / previous) ** 2 if previous else 0.0), residual)
+        slope = inner(residual, direction)
+        if slope <= 0.0:
+            direction, slope = clone(residual), size * size
+
+
+def _relative(size: float, system: System) -> float:
+    """Return a residual relative to the right-hand side; 0 for an exact solve of a zero right-hand side."""
+    if system.rhs_norm == 0.0:
+        return 0.0 if size == 0.0 else math.inf
+    return size / system.rhs_norm
+
+
+class _LinearSystem:
+    """`A x = b` for a given operator, scaled by a power of two to keep its inner products representable."""
+
+    def __init__(self, operator: Operator, rhs: Vector) -> None:
+        self._operator = operator
+        self.unit = unit(rhs)
+        self._rhs = scale_(clone(rhs), 1.0 / self.unit)
+        self._precision = precision(rhs)
+        self._largest = 0.0  # of the Rayleigh quotients seen: a lower bound on ‖A‖
+        self.rhs_norm = norm(self._rhs)
+        self.products = 0
+
+    def start(self, guess: Vector | None) -> Vector:
+        self.iterate = zeros(self._rhs) if guess is None else scale_(clone(guess), 1.0 / self.unit)
+        self._residual = clone(self._rhs) if guess is None else self._fresh()
+        return self._residual
+
+    def probe(self, direction: Vector) -> float:
+        self._image = self._apply(direction)
+        curvature = inner(direction, self._image)
+        length = squared_norm(direction)
+        if length > 0.0:
+            self._largest = max(self._largest, curvature / length)
+        return curvature
+
+    def advance(self, length: float, direction: Vector) -> Vector:
+        add_(self.iterate, direction, length)
+        add_(self._residual, self._image, -length)
+        return self._residual
+
+    def settle(self, threshold: float) -> Vector:
+        self._residual = self._fresh()
+        return self._residual
+
+    def doubt(self) -> float:
+        return self._precision * (self._largest * norm(self.iterate) + self.rhs_norm)
+
+    def _fresh(self) -> Vector:
+        return add_(clone(self._rhs), self._apply(self.iterate), -1.0)
+
+    def _apply(self, vector: Vector) -> Vector:
+        self.products += 1
+        return self._operator(vector)

@@ -1,0 +1,152 @@
+"""Restarted GMRES for the non-symmetric systems of general-sum games."""
+
+import math
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from gamedyn.solvers.cg import Operator
+from gamedyn.solvers.solution import Result, Solution
+from gamedyn.solvers.vectors import Vector, add_, clone, inner, norm, precision, scale_, unit, zeros_like
+
+
+def gmres(
+    operator: Operator,
+    rhs: Vector,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    max_iter: int | None = None,
+    restart: int = 20,
+    x0: Vector | None = None,
+) -> Solution[Vector]:
+    """Solve `A x = b` for any square `A` by GMRES, restarted every `restart` iterations.
+
+    Each cycle minimises the residual over a Krylov space (Arnoldi with modified Gram–Schmidt, repeated once
+    where it cancels), and ends with the true residual, which alone decides.
+
+    Args:
+        operator: The map `A`, on lists of tensors.
+        rhs: The right-hand side `b`; any scale that its dtype can hold.
+        rtol: Tolerance on `‖b − A x‖ / ‖b‖`.
+        atol: Tolerance on `‖b − A x‖`; the larger of the two bounds counts.
+        max_iter: The most iterations over all cycles; ten times the dimension for None.
+        restart: Iterations per cycle; memory grows by one vector each.
+        x0: The initial iterate; zero for None.
+
+    Returns:
+        The solution, how the solve ended, the iterations, the true relative residual and the products.
+
+    Example:
+        >>> import torch
+        >>> A = torch.tensor([[1.0, 2.0], [-2.0, 1.0]], dtype=torch.float64)
+        >>> solution = gmres(lambda v: [A @ v[0]], [torch.tensor([1.0, 3.0], dtype=torch.float64)])
+        >>> solution.converged, solution.iterations, [round(v, 12) for v in solution.value[0].tolist()]
+        (True, 2, [-1.0, 1.0])
+
+    References:
+        Saad and Schultz (1986), GMRES: a generalized minimal residual algorithm for solving nonsymmetric
+        linear systems.
+    """
+    scale = unit(rhs)
+    target = scale_(clone(rhs), 1.0 / scale)
+    size = norm(target)
+    if max_iter is None:
+        max_iter = 10 * sum(tensor.numel() for tensor in rhs)
+    threshold = max(rtol * size, atol / scale)
+    counted = _Counted(operator)
+    if x0 is None:
+        iterate, residual = zeros_like(target), clone(target)
+    else:
+        iterate = scale_(clone(x0), 1.0 / scale)
+        residual = add_(clone(target), counted(iterate), -1.0)
+    error = norm(residual)
+    iterations = 0
+    result = Result.NONFINITE
+    while math.isfinite(error):
+        if error <= threshold:
+            result = Result.CONVERGED
+            break
+        if iterations >= max_iter:
+            result = Result.TRUNCATED
+            break
+        step, taken, end = _cycle(counted, residual, error, threshold, min(restart, max_iter - iterations))
+        iterations += taken
+        candidate = add_(clone(iterate), step)
+        residual = add_(clone(target), counted(candidate), -1.0)
+        previous, improved = error, norm(residual)
+        if improved < previous:  # false for NaN as well
+            iterate, error = candidate, improved
+        if end is Result.NONFINITE or not math.isfinite(improved):
+            result = Result.NONFINITE
+            break
+        if error > threshold and improved > 0.5 * previous and end is Result.BREAKDOWN:
+            at_rounding = error <= math.sqrt(precision(rhs)) * size
+            result = Result.STAGNATED if at_rounding else Result.BREAKDOWN
+            break
+        if error > threshold and improved > 0.999 * previous:
+            result = Result.STAGNATED
+            break
+    relative = error / size if size > 0.0 else (0.0 if error == 0.0 else math.inf)
+    return Solution(scale_(iterate, scale), result, iterations, relative, counted.products)
+
+
+class _Counted:
+    """An operator that counts its applications."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self.products = 0
+
+    def __call__(self, vector: Vector) -> Vector:
+        self.products += 1
+        return self._operator(vector)
+
+
+def _cycle(
+    operator: Operator, residual: Vector, error: float, threshold: float, length: int
+) -> tuple[Vector, int, Result]:
+    """Run one Arnoldi cycle from a residual; return the correction, the iterations and how it ended."""
+    basis = [scale_(clone(residual), 1.0 / error)]
+    hessenberg = np.zeros((length + 1, length))
+    tiny = precision(residual)
+    end = Result.TRUNCATED
+    taken = 0
+    for column in range(length):
+        vector = clone(operator(basis[column]))
+        before = norm(vector)
+        if not math.isfinite(before):
+            end = Result.NONFINITE
+            break
+        for _ in range(2):  # "twice is enough" keeps the basis orthogonal in float32
+            for row, direction in enumerate(basis):
+                overlap = inner(direction, vector)
+                hessenberg[row, column] += overlap
+                add_(vector, direction, -overlap)
+        after = norm(vector)
+        hessenberg[column + 1, column] = after
+        taken = column + 1
+        if after <= 10.0 * tiny * before or before == 0.0:  # the Krylov space is complete
+            hessenberg[column + 1, column] = 0.0
+            end = Result.BREAKDOWN
+            break
+        if _least_squares(hessenberg, taken, error)[1] <= threshold:
+            break
+        basis.append(scale_(vector, 1.0 / after))
+    step = zeros_like(residual)
+    if taken:
+        for weight, direction in zip(_least_squares(hessenberg, taken, error)[0], basis, strict=False):
+            add_(step, direction, float(weight))
+    return step, taken, end
+
+
+def _least_squares(
+    hessenberg: NDArray[np.float64], taken: int, error: float
+) -> tuple[NDArray[np.float64], float]:
+    """Minimise `‖error·e₁ − H w‖`; return the weights of smallest norm and the residual."""
+    block = hessenberg[: taken + 1, :taken]
+    target = np.zeros(taken + 1)
+    target[0] = error
+    weights = scipy.linalg.lstsq(block, target, cond=1e-12, check_finite=False)[0]
+    return weights, float(np.linalg.norm(target - block @ weights))

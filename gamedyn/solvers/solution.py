@@ -1,0 +1,58 @@
+"""What a solve returns: the value, and a truthful word about it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Result(Enum):
+    """How a solve ended; the value is a sentence that says what to do about it."""
+
+    CONVERGED = "The true relative residual meets the tolerance."
+    TRUNCATED = (
+        "The iteration limit was reached before the tolerance: the value is the last iterate, with its true "
+        "residual beside it. Raise max_iter, loosen rtol, or accept the truncated step."
+    )
+    STAGNATED = (
+        "The residual stopped falling above the tolerance, at the rounding level of this precision: "
+        "use float64 parameters or a larger rtol."
+    )
+    BREAKDOWN = (
+        "The operator is not positive definite (conjugate gradients) or is singular (GMRES): the value is "
+        "the best iterate before that. Check that the losses are exact negatives, or lower the learning rate."
+    )
+    NONFINITE = (
+        "A product with the operator was NaN or infinite: the value is the last finite iterate. "
+        "Check the loss for overflow and the data for NaN."
+    )
+
+
+@dataclass(frozen=True)
+class Solution(Generic[Value]):
+    """The outcome of a linear solve: failure is data, never silence.
+
+    Args:
+        value: The solution, or the best iterate.
+        result: How the solve ended, as a sentence.
+        iterations: Krylov iterations taken.
+        residual: The true relative residual `‖b − A·value‖ / ‖b‖` (0 for a zero right-hand side).
+        products: Operator products spent, verification included.
+
+    Example:
+        >>> from gamedyn.solvers import Result, Solution
+        >>> Solution(value=[], result=Result.CONVERGED, iterations=0, residual=0.0).converged
+        True
+    """
+
+    value: Value
+    result: Result
+    iterations: int
+    residual: float
+    products: int = 0
+
+    @property
+    def converged(self) -> bool:
+        """Whether the *true* residual meets the tolerance."""
+        return self.result is Result.CONVERGED

@@ -1,0 +1,103 @@
+"""Arithmetic on vectors that are lists of tensors.
+
+A point in the parameter space of one player is a `list[Tensor]`: nothing is flattened or copied, and
+tensors of several devices and dtypes may stand side by side. Scalars are Python floats (float64).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Vector: TypeAlias = list[Tensor]
+"""One vector: a list of tensors, one per parameter."""
+
+Scaling: TypeAlias = Sequence[Tensor | float]
+"""A positive diagonal matrix: per tensor either one number or a tensor that broadcasts to its shape."""
+
+
+def zeros_like(vector: Sequence[Tensor]) -> Vector:
+    """Return a zero vector of the same shapes, dtypes and devices."""
+    return [torch.zeros_like(tensor) for tensor in vector]
+
+
+def clone(vector: Sequence[Tensor]) -> Vector:
+    """Return a copy that shares no memory."""
+    return [tensor.clone() for tensor in vector]
+
+
+def add_(vector: Vector, other: Sequence[Tensor], factor: float = 1.0) -> Vector:
+    """Add `factor * other` in place and return the vector."""
+    if vector:
+        torch._foreach_add_(vector, list(other), alpha=factor)
+    return vector
+
+
+def scale_(vector: Vector, factor: float) -> Vector:
+    """Multiply by a number in place and return the vector."""
+    if vector:
+        torch._foreach_mul_(vector, factor)
+    return vector
+
+
+def scaled(vector: Sequence[Tensor], scaling: Scaling) -> Vector:
+    """Return the product of a diagonal matrix and a vector."""
+    return [tensor * factor for tensor, factor in zip(vector, scaling, strict=True)]
+
+
+def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
+    """Return the Euclidean inner product; only for vectors whose squares are representable."""
+    parts = [torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in zip(left, right, strict=True)]
+    return math.fsum(float(part) for part in parts)
+
+
+def squared_norm(vector: Sequence[Tensor]) -> float:
+    """Return the squared Euclidean norm, squared in float64: only the norm itself has to be representable."""
+    if not vector:
+        return 0.0
+    parts = torch._foreach_norm(list(vector))
+    return math.fsum(value * value for value in _read(parts))
+
+
+def norm(vector: Sequence[Tensor]) -> float:
+    """Return the Euclidean norm; see `squared_norm`."""
+    return math.sqrt(squared_norm(vector))
+
+
+def absolute_sum(*vectors: Sequence[Tensor]) -> float:
+    """Return the sum of magnitudes: finite exactly when every entry is (short of a sum beyond the dtype).
+
+    Unlike a Euclidean norm it neither under- nor overflows for entries around 1e±25 in float32, and it
+    reads each tensor once.
+    """
+    tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
+    if not tensors:
+        return 0.0
+    return math.fsum(_read(torch._foreach_norm(tensors, 1)))
+
+
+def unit(*vectors: Sequence[Tensor]) -> float:
+    """Return the power of two next to the mean magnitude, and 1 for zero vectors.
+
+    Dividing by it is exact and brings the squares of gradients of any size into the range of float32.
+    """
+    count = sum(tensor.numel() for vector in vectors for tensor in vector)
+    total = absolute_sum(*vectors)
+    if total == 0.0 or not math.isfinite(total):
+        return 1.0
+    return 2.0 ** max(-120, min(120, math.frexp(total / count)[1]))
+
+
+def precision(vector: Sequence[Tensor]) -> float:
+    """Return the largest unit round-off among the tensors."""
+    return max((torch.finfo(tensor.dtype).eps for tensor in vector), default=torch.finfo(torch.float64).eps)
+
+
+def _read(scalars: Sequence[Tensor]) -> list[float]:
+    """Bring 0-dim tensors to the host, in one transfer where they live on one device."""
+    if len({scalar.device for scalar in scalars}) > 1:
+        return [float(scalar) for scalar in scalars]
+    values: list[float] = torch.stack([scalar.double() for scalar in scalars]).tolist()
+    return values
