@@ -1,0 +1,11 @@
+"""Samples to train on: CIFAR-10, scikit-learn's digits, Gaussian mixtures, any tensor or data set."""
+
+from gamedyn.gan.data.cifar10 import load_cifar10 as load_cifar10
+from gamedyn.gan.data.digits import load_digits as load_digits
+from gamedyn.gan.data.images import ImageSet as ImageSet
+from gamedyn.gan.data.order import BatchOrder as BatchOrder
+from gamedyn.gan.data.roots import data_root as data_root
+from gamedyn.gan.data.sources import ImageSource as ImageSource
+from gamedyn.gan.data.sources import PointSource as PointSource
+from gamedyn.gan.data.sources import Source as Source
+from gamedyn.gan.data.sources import open_source as open_source

@@ -1,0 +1,148 @@
+"""Streams of training samples whose state can be stored and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gamedyn.gan.config import TrainConfig
+from gamedyn.gan.data.cifar10 import load_cifar10
+from gamedyn.gan.data.digits import load_digits
+from gamedyn.gan.data.images import ImageSet
+from gamedyn.gan.data.order import BatchOrder
+
+
+class Source(Protocol):
+    """What the training loop needs of data: batches, their shape, and a state that can be stored."""
+
+    shape: tuple[int, ...]
+
+    def next(self) -> Tensor:
+        """Give the next batch, shape `(batch, *shape)`, dtype float32."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the state as tensors."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a stored state."""
+
+
+class ImageSource:
+    """Batches of a set of images, in a seeded and checkpointed order.
+
+    Args:
+        images: The images.
+        batch_size: Images a batch.
+        seed: Seed of the order.
+
+    Raises:
+        ValueError: If a batch is larger than the set.
+
+    Example:
+        >>> images = ImageSet("black", torch.zeros(6, 1, 8, 8, dtype=torch.uint8))
+        >>> ImageSource(images, batch_size=4, seed=0).next().shape
+        torch.Size([4, 1, 8, 8])
+    """
+
+    def __init__(self, images: ImageSet, *, batch_size: int, seed: int) -> None:
+        self.images = images
+        self.shape = images.shape
+        self.order = BatchOrder(len(images), batch_size=batch_size, seed=seed)
+
+    def next(self) -> Tensor:
+        """Give the next batch.
+
+        Returns:
+            Shape `(batch, channels, height, width)`, in [-1, 1].
+        """
+        return self.images.batch(self.order.next())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the order's state.
+
+        Returns:
+            Tensors by name.
+        """
+        return self.order.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a stored state.
+
+        Args:
+            state: What `state_dict` gave.
+
+        Raises:
+            ValueError: If the state belongs to a set of another size.
+        """
+        self.order.load_state_dict(state)
+
+
+class PointSource:
+    """Fresh points of a distribution that can be sampled at will.
+
+    Args:
+        sample: Gives so many points with a random generator, shape `(n, coordinates)`.
+        batch_size: Points a batch.
+        seed: Seed of the points.
+
+    Example:
+        >>> def normal(n, generator):
+        ...     return torch.randn(n, 2, generator=generator)
+        >>> PointSource(normal, batch_size=4, seed=0).next().shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(
+        self, sample: Callable[[int, torch.Generator], Tensor], *, batch_size: int, seed: int
+    ) -> None:
+        self.sample = sample
+        self.batch_size = batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+        # The shape is asked of a generator of its own, so that no point of the stream is lost.
+        self.shape = tuple(sample(1, torch.Generator().manual_seed(seed)).shape[1:])
+
+    def next(self) -> Tensor:
+        """Give the next batch.
+
+        Returns:
+            Shape `(batch, coordinates)`.
+        """
+        return self.sample(self.batch_size, self.generator)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the random generator's state.
+
+        Returns:
+            Tensors by name.
+        """
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a stored state.
+
+        Args:
+            state: What `state_dict` gave.
+        """
+        self.generator.set_state(state["generator"])
+
+
+def open_source(config: TrainConfig) -> Source:
+    """Open the training data that settings name.
+
+    Args:
+        config: Resolved settings.
+
+    Returns:
+        The stream of batches.
+
+    Raises:
+        FileNotFoundError: If the data set is missing and cannot be fetched.
+        ValueError: If a file of it is damaged, or a batch is larger than the set.
+    """
+    if config.batch_size is None:
+        raise ValueError("batch_size is not set: resolve the settings first")
+    images = load_digits() if config.dataset == "digits" else load_cifar10(config.data_root)
+    return ImageSource(images, batch_size=config.batch_size, seed=config.seed)

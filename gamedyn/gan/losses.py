@@ -1,0 +1,195 @@
+r"""GAN losses, written once for closures and for alternating optimizers.
+
+Player 0 is the generator and minimises; player 1 is the discriminator (critic). A zero-sum loss is
+one value `f` that the discriminator maximises; a general-sum loss is a pair, each entry minimised by
+its player. Calling a loss gives what `optimizer.step(closure)` wants; its `generator` and
+`discriminator` methods give the same game one player at a time, which is what two `torch.optim`
+optimizers in turn want: at equal scores the gradients agree.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn import functional
+
+
+class GANLoss(Protocol):
+    """What the training loop needs of a loss."""
+
+    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Give the closure's value: one scalar (zero-sum) or one loss per player."""
+
+    def generator(self, fake_scores: Tensor) -> Tensor:
+        """Give what the generator minimises, up to terms that do not depend on it."""
+
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give what the discriminator minimises."""
+
+
+class Minimax:
+    r"""The original GAN game: the discriminator maximises its log-likelihood, zero-sum.
+
+    .. math:: f = \mathbb{E}[\log \sigma(D(x))] + \mathbb{E}[\log(1 - \sigma(D(G(z))))]
+
+    The generator's gradient vanishes where the discriminator is sure (it is the *saturating* loss).
+    At the discriminator that cannot tell, `f` is `-2 log 2`.
+
+    Example:
+        >>> import torch
+        >>> float(Minimax()(torch.zeros(4), torch.zeros(4)))
+        -1.3862943649291992
+
+    References:
+        Goodfellow et al., Generative Adversarial Nets, 2014, equation 1.
+    """
+
+    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give `f`.
+
+        Args:
+            real_scores: Logits of real samples, shape `(batch,)`.
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The scalar that the generator minimises and the discriminator maximises.
+        """
+        return functional.logsigmoid(real_scores).mean() - functional.softplus(fake_scores).mean()
+
+    def generator(self, fake_scores: Tensor) -> Tensor:
+        """Give the generator's part of `f`.
+
+        Args:
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The mean of `log(1 - sigmoid(score))`, to be minimised.
+        """
+        return -functional.softplus(fake_scores).mean()
+
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give `-f`, the binary cross-entropy.
+
+        Args:
+            real_scores: Logits of real samples, shape `(batch,)`.
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The scalar that the discriminator minimises.
+        """
+        return -self(real_scores, fake_scores)
+
+
+class NonSaturating:
+    r"""The loss that DCGANs are trained with; not zero-sum.
+
+    .. math::
+        \ell_G = -\mathbb{E}[\log \sigma(D(G(z)))], \qquad
+        \ell_D = -\mathbb{E}[\log \sigma(D(x))] - \mathbb{E}[\log(1 - \sigma(D(G(z))))]
+
+    Example:
+        >>> import torch
+        >>> [round(float(loss), 4) for loss in NonSaturating()(torch.zeros(4), torch.zeros(4))]
+        [0.6931, 1.3863]
+
+    References:
+        Goodfellow et al., Generative Adversarial Nets, 2014, section 3.
+    """
+
+    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Give both losses.
+
+        Args:
+            real_scores: Logits of real samples, shape `(batch,)`.
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The generator's loss and the discriminator's, each minimised by its player.
+        """
+        return self.generator(fake_scores), self.discriminator(real_scores, fake_scores)
+
+    def generator(self, fake_scores: Tensor) -> Tensor:
+        """Give the generator's loss.
+
+        Args:
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The mean of `-log(sigmoid(score))`.
+        """
+        return functional.softplus(-fake_scores).mean()
+
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give the binary cross-entropy.
+
+        Args:
+            real_scores: Logits of real samples, shape `(batch,)`.
+            fake_scores: Logits of generated samples, shape `(batch,)`.
+
+        Returns:
+            The scalar that the discriminator minimises.
+        """
+        return functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
+
+
+class Wasserstein:
+    r"""The Wasserstein game between a generator and a critic, zero-sum and without a constraint.
+
+    .. math:: f = \mathbb{E}[D(x)] - \mathbb{E}[D(G(z))]
+
+    Nothing here keeps the critic Lipschitz: competitive optimizers train it as it is, while
+    alternating Adam needs clipping or a penalty.
+
+    Example:
+        >>> import torch
+        >>> float(Wasserstein()(torch.ones(4), torch.zeros(4)))
+        1.0
+
+    References:
+        Arjovsky et al., Wasserstein GAN, 2017, equation 3; Schaefer et al., Implicit competitive
+        regularization in GANs, 2020 (its training with ACGD and no regulariser).
+    """
+
+    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give `f`.
+
+        Args:
+            real_scores: The critic's values at real samples, shape `(batch,)`.
+            fake_scores: The critic's values at generated samples, shape `(batch,)`.
+
+        Returns:
+            The scalar that the generator minimises and the critic maximises.
+        """
+        return real_scores.mean() - fake_scores.mean()
+
+    def generator(self, fake_scores: Tensor) -> Tensor:
+        """Give the generator's part of `f`.
+
+        Args:
+            fake_scores: The critic's values at generated samples, shape `(batch,)`.
+
+        Returns:
+            Minus the mean value, to be minimised.
+        """
+        return -fake_scores.mean()
+
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """Give `-f`.
+
+        Args:
+            real_scores: The critic's values at real samples, shape `(batch,)`.
+            fake_scores: The critic's values at generated samples, shape `(batch,)`.
+
+        Returns:
+            The scalar that the critic minimises.
+        """
+        return -self(real_scores, fake_scores)
+
+
+LOSSES: dict[str, GANLoss] = {
+    "minimax": Minimax(),
+    "non-saturating": NonSaturating(),
+    "wgan": Wasserstein(),
+}
+"""The losses by the names that a configuration uses."""

@@ -1,0 +1,64 @@
+"""The folder of a run: who may write into it, and with which settings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from gamedyn.gan.atomic import write_atomically
+from gamedyn.gan.config import TrainConfig, config_text, read_config
+
+CONFIG = "config.json"
+LOG = "log.jsonl"
+# What a continued run may change: how long it runs, what it writes, and where it runs.
+CHANGEABLE = {"steps", "log_every", "sample_every", "checkpoint_every", "device", "data_root"}
+
+
+def default_folder(config: TrainConfig) -> Path:
+    """Name the folder of a run that was given none.
+
+    Args:
+        config: The run's settings.
+
+    Returns:
+        `runs/<dataset>-<optimizer>-<seed>`, relative to the current folder.
+
+    Example:
+        >>> default_folder(TrainConfig()).as_posix()
+        'runs/digits-acgd-0'
+    """
+    return Path("runs", f"{config.dataset}-{config.optimizer}-{config.seed}")
+
+
+def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
+    """Make a run's folder and store its settings, or check that they fit the run that is there.
+
+    Args:
+        folder: The run's folder.
+        config: Resolved settings.
+        resume: Whether the run in the folder shall be continued.
+
+    Raises:
+        ValueError: If the folder holds a run and `resume` is false, or `resume` changes a setting
+            that would make it another run.
+        FileNotFoundError: If there is no run to continue.
+        OSError: If the folder cannot be written.
+    """
+    stored = folder / CONFIG
+    if resume:
+        if not stored.is_file():
+            raise FileNotFoundError(
+                f"{folder} holds no run to resume (no {CONFIG}); leave out --resume to start one"
+            )
+        before = read_config(stored)
+        for field in fields(TrainConfig):
+            old, new = getattr(before, field.name), getattr(config, field.name)
+            if old != new and field.name not in CHANGEABLE:
+                raise ValueError(
+                    f"the run in {folder} has {field.name} {old!r}, not {new!r}: a resumed run keeps it; "
+                    "choose another --out for a new run"
+                )
+    elif stored.exists() or (folder / LOG).exists():
+        raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(stored, config_text(config).encode())
