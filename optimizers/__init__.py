@@ -13,4 +13,4 @@ from torch.optim import swa_utils as swa_utils
 from gamedyn.optimizers import *  # noqa: F403
 from gamedyn.optimizers import __all__ as _gamedyn_all
 
-__all__ = sorted({*_torch_all, *_gamedyn_all, "lr_scheduler", "swa_utils"})  # noqa: PLE0605
+__all__ = sorted({*_torch_all, *_gamedyn_all, "lr_scheduler", "swa_utils"})

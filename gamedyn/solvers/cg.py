@@ -68,7 +68,7 @@ def cg(
         >>> import torch
         >>> d = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
         >>> solution = cg(lambda v: [d * v[0]], [torch.ones(3, dtype=torch.float64)], rtol=1e-12)
-        >>> solution.converged, solution.iterations, solution.value[0].tolist()
+        >>> solution.converged, solution.iterations, [round(v, 12) for v in solution.value[0].tolist()]
         (True, 3, [1.0, 0.5, 0.25])
 
     References:

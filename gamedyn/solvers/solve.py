@@ -44,6 +44,7 @@ def solve(
 
     Example:
         >>> import torch
+        >>> from gamedyn.solvers import MixedHessian
         >>> x, y = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
         >>> K = MixedHessian.of((x * y).sum(), [x], [y])
         >>> solution = solve(ZeroSumSystem(K, [torch.ones(1)], [torch.ones(1)]))

@@ -1,0 +1,253 @@
+"""The base of every game optimizer: players, closures, state and write-back, but no mathematics."""
+
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from gamedyn.optimizers.closure import Closure, evaluate
+from gamedyn.optimizers.players import Params, check_group, make_groups, refuse_unknown
+from gamedyn.optimizers.report import DivergenceError, SkipStep, StepReport
+from gamedyn.solvers.vectors import Vector, absolute_sum
+
+Losses: TypeAlias = Tensor | tuple[Tensor, ...]
+"""What a closure returned: the scalar of a zero-sum game, or one loss per player."""
+
+
+@dataclass
+class Proposal:
+    """A step that has been computed and not yet been taken.
+
+    Args:
+        losses: The closure's value at the point where the step began.
+        points: The players' new parameter values.
+        state: New entries of the per-parameter state, taken over only if the step is.
+        report: How the solve went.
+    """
+
+    losses: Losses
+    points: list[Vector]
+    state: list[tuple[Tensor, dict[str, Any]]] = field(default_factory=list)
+    report: StepReport = field(default_factory=StepReport)
+
+
+class GameOptimizer(torch.optim.Optimizer):
+    """A `torch.optim.Optimizer` for a game: every parameter group belongs to a player.
+
+    Player 0 minimises. In a zero-sum game (the closure returns one scalar) player 1 maximises it; in a
+    general-sum game (the closure returns a tuple) each player minimises its own loss.
+
+    A step whose loss, gradient, product or update is not finite changes nothing, is reported by
+    `last_step`, and after `max_skips` of them in a row `DivergenceError` is raised. The parameters' `.grad`
+    is neither read nor written.
+
+    Args:
+        min_params: Player 0's parameters (tensors, named tensors or group dicts); or, without
+            `max_params`, group dicts that each have a `"player"` key.
+        max_params: Player 1's parameters.
+        defaults: Options and their defaults, stored in every group.
+        max_lr: Player 1's learning rate where it differs.
+        max_skips: Skipped steps in a row after which an error is raised.
+        options: Keywords left over: torch options that are off are accepted, anything else is refused.
+
+    Raises:
+        TypeError: For parameters that are not real dense tensors, and for unknown keywords.
+        ValueError: For a missing player, a parameter with two owners, a wrong learning rate or option.
+    """
+
+    def __init__(
+        self,
+        min_params: Params,
+        max_params: Params | None,
+        defaults: dict[str, Any],
+        *,
+        max_lr: float | Tensor | None,
+        max_skips: int,
+        options: dict[str, bool | None],
+    ) -> None:
+        refuse_unknown(options, type(self).__name__)
+        if not isinstance(max_skips, int) or max_skips < 1:
+            raise ValueError(f"Invalid max_skips: {max_skips} (must be an integer >= 1)")
+        self._max_skips = max_skips
+        self._skipped_in_a_row = 0
+        self._skipped_total = 0
+        self._last_step: StepReport | None = None
+        self._players = 0  # until all groups are in
+        super().__init__(make_groups(min_params, max_params, max_lr), defaults)
+        owners = {group["player"] for group in self.param_groups}
+        if len(owners) < 2 or owners != set(range(len(owners))):
+            raise ValueError(
+                f"a game needs the players 0, 1, ... without a gap and at least two; the groups name {owners}"
+            )
+        self._players = len(owners)
+
+    @property
+    def last_step(self) -> StepReport | None:
+        """How the last step went; None before the first."""
+        return self._last_step
+
+    @property
+    def players(self) -> list[list[Tensor]]:
+        """The trainable parameters of each player, in the order of the groups."""
+        return [[parameter for _, parameter in self._owned(player)] for player in range(self._players)]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; it must name a player that exists.
+
+        Args:
+            param_group: A dict with `"params"`, `"player"` and any of the options.
+
+        Raises:
+            TypeError: For parameters that are not real dense tensors.
+            ValueError: For an unknown player, a parameter with two owners or a wrong option.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, got {type(param_group).__name__}")
+        group = dict(param_group)
+        params = group.get("params", [])
+        if not isinstance(params, set):  # torch refuses a set by itself
+            group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        owners = {id(p): known["player"] for known in self.param_groups for p in known["params"]}
+        check_group(group, owners, self.defaults)
+        if self._players and group["player"] >= self._players:
+            raise ValueError(f"player={group['player']} is not in this game of {self._players} players")
+        super().add_param_group(group)
+
+    def step(self, closure: Closure | None = None) -> Losses:  # type: ignore[override]
+        """Evaluate the game and move every player.
+
+        Args:
+            closure: Returns the scalar `f` (player 0 descends, player 1 ascends) or a tuple with one loss per
+                player (each descends its own), without calling `backward()` or `zero_grad()`. Random numbers
+                that must agree between evaluations are to be drawn outside.
+
+        Returns:
+            The detached loss, or the tuple of detached losses.
+
+        Raises:
+            DivergenceError: After `max_skips` skipped steps in a row.
+            RuntimeError: If the closure called `backward()`.
+            TypeError: Without a closure, or if it returned something other than tensors.
+            ValueError: If a loss is no scalar or there are not as many losses as players.
+        """
+        if closure is None:
+            raise TypeError(
+                "a game optimizer needs a closure that returns the loss: opt.step(lambda: loss(...))"
+            )
+        evaluations: list[Losses] = []
+
+        def evaluation() -> Losses:
+            everyone = [parameter for group in self.param_groups for parameter in group["params"]]
+            losses = evaluate(closure, everyone, self._players)
+            evaluations.append(_detached(losses))
+            self._inspect(losses)
+            return losses
+
+        try:
+            with torch.no_grad():
+                report = self._commit(self._propose(evaluation))
+        except SkipStep as skip:
+            self._skip(str(skip))
+        else:
+            self._skipped_in_a_row = 0
+            self._last_step = replace(report, skipped_total=self._skipped_total)
+        return evaluations[0]
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state, copying its tensors.
+
+        Args:
+            state_dict: What `state_dict` returned.
+        """
+        super().load_state_dict(deepcopy(state_dict))
+
+    @abstractmethod
+    def _propose(self, evaluation: Callable[[], Losses]) -> Proposal:
+        """Compute a step without taking it; raise `SkipStep` if there is none to be had."""
+
+    def _inspect(self, losses: Losses) -> None:
+        """Warn of losses that depend on nothing, and skip the step for losses that are not finite."""
+        parts = losses if isinstance(losses, tuple) else (losses,)
+        if any(self.players) and not any(loss.requires_grad for loss in parts):
+            warnings.warn(
+                "the loss does not depend on any parameter: was it detached or computed under no_grad?",
+                stacklevel=6,
+            )
+        for loss in parts:
+            value = loss.item()
+            if not math.isfinite(value):
+                raise SkipStep(f"the loss is {value}")
+
+    def _commit(self, proposal: Proposal) -> StepReport:
+        """Take a step if all of it is finite."""
+        if not math.isfinite(absolute_sum(*proposal.points)):
+            raise SkipStep("a gradient or an update is NaN or infinite")
+        for parameters, point in zip(self.players, proposal.points, strict=True):
+            if parameters:
+                torch._foreach_copy_(parameters, point)
+        for parameter, entries in proposal.state:
+            self.state[parameter].update(entries)
+        return proposal.report
+
+    def _skip(self, reason: str) -> None:
+        """Report a step that changed nothing; raise after too many of them."""
+        self._skipped_in_a_row += 1
+        self._skipped_total += 1
+        self._last_step = StepReport(
+            converged=False,
+            residual=math.nan,
+            skipped=True,
+            skipped_total=self._skipped_total,
+            reason=f"Skipped: {reason}.",
+        )
+        if self._skipped_in_a_row >= self._max_skips:
+            raise DivergenceError(
+                f"{self._skipped_in_a_row} steps in a row were skipped, the last because {reason}: the game "
+                "has diverged or its data are broken (the parameters keep their last finite values)"
+            ) from None
+
+    def _reduce(self, vector: Vector) -> Vector:
+        """Combine a gradient or half a product across processes: the identity on one process."""
+        return vector
+
+    def _owned(self, player: int) -> list[tuple[dict[str, Any], Tensor]]:
+        """Return a player's trainable parameters, each with its group."""
+        return [
+            (group, parameter)
+            for group in self.param_groups
+            if group["player"] == player
+            for parameter in group["params"]
+            if parameter.requires_grad and parameter.numel() > 0
+        ]
+
+    def _learning_rates(self, player: int) -> list[float | Tensor]:
+        """Return one learning rate per trainable parameter of a player."""
+        return [learning_rate(group) for group, _ in self._owned(player)]
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Refuse an enabled GradScaler, which asks for this attribute before it steps."""
+        raise RuntimeError(
+            "an enabled GradScaler cannot drive a game optimizer, which differentiates the closure itself: "
+            "use bfloat16 autocast inside the closure, or GradScaler(enabled=False)"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("_max_skips", "_skipped_in_a_row", "_skipped_total", "_last_step", "_players")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in names}}
+
+
+def learning_rate(group: dict[str, Any]) -> float | Tensor:
+    """Return a group's learning rate, a number or a 0-dim tensor."""
+    lr: float | Tensor = group["lr"]
+    return lr.reshape(()) if isinstance(lr, Tensor) else lr
+
+
+def _detached(value: Losses) -> Losses:
+    return tuple(loss.detach() for loss in value) if isinstance(value, tuple) else value.detach()

@@ -1,0 +1,121 @@
+"""The closure protocol: one scalar for a zero-sum game, or one loss per player."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Closure: TypeAlias = Callable[[], Tensor | Sequence[Tensor]]
+"""Evaluates the game: returns the scalar `f` of a zero-sum game or a tuple with one loss per player."""
+
+_CALLED_BACKWARD = (
+    "the closure called backward(): return the loss and leave differentiation to the optimizer, which needs "
+    "the graph (no backward() and no zero_grad() inside)"
+)
+
+
+def evaluate(closure: Closure, parameters: Iterable[Tensor], players: int) -> Tensor | tuple[Tensor, ...]:
+    """Call a closure and check what it returns.
+
+    Args:
+        closure: The game.
+        parameters: All players' parameters, whose `.grad` the closure must leave alone.
+        players: The number of players.
+
+    Returns:
+        A 0-dim tensor (zero-sum) or a tuple of them, one per player.
+
+    Raises:
+        RuntimeError: If the closure called `backward()`.
+        TypeError: If it returned something other than real tensors.
+        ValueError: If a loss is no scalar, or there are not as many losses as players.
+    """
+    watched = list(parameters)
+    before = [_fingerprint(parameter) for parameter in watched]
+    with torch.enable_grad():
+        value = closure()
+        losses = _checked(value, players)
+    for parameter, (grad, version) in zip(watched, before, strict=True):
+        now = parameter.grad
+        if now is not None and (now is not grad or now._version != version):
+            raise RuntimeError(_CALLED_BACKWARD)
+    return losses
+
+
+def differentiate(
+    loss: Tensor,
+    parameters: Sequence[Tensor],
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> list[Tensor]:
+    """Return the gradient of a loss, with zeros for parameters that it does not reach.
+
+    Args:
+        loss: A scalar; a constant has a zero gradient.
+        parameters: What to differentiate with respect to.
+        create_graph: Whether the gradient shall carry a graph of its own.
+        retain_graph: Whether to keep the loss's graph; as `create_graph` for None.
+
+    Returns:
+        One tensor per parameter.
+
+    Raises:
+        RuntimeError: If the loss's graph is gone because the closure called `backward()`.
+    """
+    if not loss.requires_grad or not parameters:
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    try:
+        return list(
+            torch.autograd.grad(
+                loss,
+                parameters,
+                create_graph=create_graph,
+                retain_graph=retain_graph,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        )
+    except RuntimeError as error:
+        if "backward through the graph a second time" in str(error):
+            raise RuntimeError(_CALLED_BACKWARD) from error
+        raise
+
+
+def _fingerprint(parameter: Tensor) -> tuple[Tensor | None, int]:
+    grad = parameter.grad
+    return grad, 0 if grad is None else grad._version
+
+
+def _checked(value: object, players: int) -> Tensor | tuple[Tensor, ...]:
+    if isinstance(value, Tensor):
+        if players != 2:
+            raise ValueError(
+                f"a single loss means a zero-sum game of two players, but there are {players}: "
+                "return a tuple with one loss per player"
+            )
+        return _scalar(value)
+    if not isinstance(value, tuple | list):
+        raise TypeError(
+            f"the closure must return a scalar tensor or a tuple with one loss per player, got "
+            f"{type(value).__name__}: return the loss itself, without .item()"
+        )
+    if len(value) != players:
+        raise ValueError(f"the closure returned {len(value)} losses for {players} players")
+    return tuple(_scalar(loss) for loss in value)
+
+
+def _scalar(loss: object) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise TypeError(
+            f"a loss must be a scalar tensor, got {type(loss).__name__}: "
+            "return the loss itself, without .item()"
+        )
+    if loss.is_complex():
+        raise TypeError(f"a loss must be real, got {loss.dtype}")
+    if loss.numel() != 1:
+        raise ValueError(
+            f"a loss must be a scalar, got shape {tuple(loss.shape)}: reduce it, for example by .mean()"
+        )
+    return loss.reshape(())

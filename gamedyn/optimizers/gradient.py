@@ -1,0 +1,60 @@
+"""The gradient direction: every player's own first-order step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gamedyn.optimizers.base import Losses
+from gamedyn.optimizers.closure import differentiate
+from gamedyn.solvers.vectors import Vector
+
+
+def own_gradients(losses: Losses, players: Sequence[list[Tensor]]) -> list[Vector]:
+    """Differentiate each player's loss with respect to that player's parameters.
+
+    Args:
+        losses: The scalar of a zero-sum game or one loss per player, carrying graphs.
+        players: The parameters of each player.
+
+    Returns:
+        One gradient per player; in a zero-sum game both are of the one scalar.
+    """
+    if isinstance(losses, Tensor):
+        gradient = differentiate(losses, [parameter for player in players for parameter in player])
+        count = len(players[0])
+        return [gradient[:count], gradient[count:]]
+    return [
+        differentiate(loss, parameters, retain_graph=index < len(losses) - 1)
+        for index, (loss, parameters) in enumerate(zip(losses, players, strict=True))
+    ]
+
+
+def descend(
+    parameters: Sequence[Tensor],
+    gradient: Sequence[Tensor],
+    rates: Sequence[float | Tensor],
+    sign: float = -1.0,
+) -> Vector:
+    """Return `θ + sign·η·g`, rounded exactly as `torch.optim.SGD` rounds it.
+
+    Args:
+        parameters: The point `θ`.
+        gradient: The gradient `g` there.
+        rates: The learning rate `η` of each tensor.
+        sign: −1 to descend, +1 to ascend.
+
+    Returns:
+        The new point; the parameters are left alone.
+    """
+    return [
+        torch.addcmul(parameter, derivative, rate.to(parameter), value=sign)
+        if isinstance(rate, Tensor)
+        else torch.add(parameter, derivative, alpha=sign * rate)
+        for parameter, derivative, rate in zip(parameters, gradient, rates, strict=True)
+    ]
+
+
+def role(losses: Losses, player: int) -> float:
+    """Return +1 for the maximiser of a zero-sum game and −1 for everyone else."""
+    return 1.0 if isinstance(losses, Tensor) and player == 1 else -1.0
