@@ -1,0 +1,46 @@
+# make demo   set everything up and run the main job
+# make test   set everything up and run the whole suite
+# make check  formatting, lint and types
+# make bench  what a step costs, beside PyPI's CGDs
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/gamedyn demo $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/step_cost.py $(BENCH)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gamedyn needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing gamedyn into $(VENV) (PyTorch is about 200 MB; this takes a few minutes once)"
+	$(INSTALL) -e ".[demo]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing gamedyn and its test tools into $(VENV) (a few minutes once)"
+	$(INSTALL) -e ".[dev]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.demo
+	$(INSTALL) CGDs==0.4.5
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
