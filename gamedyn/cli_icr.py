@@ -261,7 +261,8 @@ class IcrBilinear:
             axes_labels=("x  (minimises)", "y  (maximises)"),
             caption=r"Gradient descent cannot solve this game. Dashed: the exact factor a step, "
             r"$\sqrt{1+\eta^2}$ for SimGD, 1 for AltGD (an ellipse: the distance oscillates, "
-            r"$x^2 + y^2 - \eta xy$ stays), $1/\sqrt{1+\eta^2}$ for CGD. ACGD's step sizes change, so it has no such factor.",
+            r"$x^2 + y^2 - \eta xy$ stays), $1/\sqrt{1+\eta^2}$ for CGD. ACGD's step sizes change, so it "
+            "has no such factor.",
         )
         arrays = {f"{name}_x": path[0] for name, path in orbits.items()}
         _list(
