@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from gamedyn.plotting.mixture import modes_over_time
+from gamedyn.plotting.orbits import orbits_and_distances
+from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
+from gamedyn.plotting.stability import stability_maps
+from gamedyn.plotting.style import COLOURS, add_caption, new_figure, save, styled
+
+
+def spiral(factor: float, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    k = np.arange(steps + 1)
+    return factor**k * np.cos(0.3 * k), factor**k * np.sin(0.3 * k)
+
+
+def figures() -> dict[str, Figure]:
+    rng = np.random.default_rng(0)
+    ratio = np.geomspace(0.1, 10, 30)
+    curves = dict.fromkeys(("SimGD", "CGD"), 0.9 + 0.1 * ratio)
+    few = {name: values[::5] for name, values in curves.items()}
+    eta = np.geomspace(0.1, 1, 12)
+    mask = {"SimGD": eta[:, None] < eta[None, :]}
+    steps = np.arange(5) * 10
+    runs = {name: rng.uniform(0, 8, (3, 5)) for name in ("Adam", "ACGD")}
+    return {
+        "two panels": with_and_without_answer(
+            spiral(0.95), (np.ones(41), 1.1 ** np.arange(41)), lr=(0.09, 0.01)
+        ),
+        "planes": phase_planes([spiral(0.9), spiral(1.3)], ["in", "out"], reach=2.0, caption="x"),
+        "slow": slow_player(ratio, curves, ratio[::5], few, 1 + 0.1 * ratio, mean_lr=0.03),
+        "map": stability_maps(eta, eta, mask, {"SimGD": ~mask["SimGD"]}, {"SimGD": [eta]}, boundary_lr=eta),
+        "orbits": orbits_and_distances(
+            {"CGD": spiral(0.9)},
+            {"CGD": np.hypot(*spiral(0.9))},
+            {"CGD": 0.9 ** np.arange(41)},
+            reach=1.5,
+            title="t",
+        ),
+        "modes": modes_over_time(
+            steps,
+            runs,
+            {k: v / 8 for k, v in runs.items()},
+            {k: rng.normal(size=(50, 2)) for k in runs},
+            np.eye(2),
+        ),
+    }
+
+
+def test_every_figure_is_drawn_the_same_twice_and_leaves_no_trace(tmp_path: Path) -> None:
+    watched = ("font.size", "axes.grid", "lines.linewidth", "legend.fontsize")
+    before = [mpl.rcParams[key] for key in watched]
+    for (name, first), second in zip(figures().items(), figures().values(), strict=True):
+        paths = [
+            save(figure, tmp_path / f"{name} {i}.png", dpi=60) for i, figure in enumerate((first, second))
+        ]
+        one, two = (path.read_bytes() for path in paths)
+        assert one == two
+        assert len(one) > 3000
+        assert not any(word in one for word in (b"Software", b"matplotlib", b"tEXt", b"tIME"))
+    assert [mpl.rcParams[key] for key in watched] == before
+    assert not list(tmp_path.glob("*.part"))
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_colours_are_one_each() -> None:
+    assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_formulas_in_captions_are_not_broken_over_lines() -> None:
+    with styled():
+        figure = new_figure(3.0, 2.0)
+        add_caption(figure, "word " * 7 + r"$a + b + c + d + e + f$ and $\eta_x < 1$ on")
+    text = figure.get_supxlabel()
+    assert all(line.count("$") % 2 == 0 for line in text.splitlines())
+    assert len(text.splitlines()) > 2
+
+
+def test_saving_makes_folders_and_refuses_other_formats(tmp_path: Path) -> None:
+    with styled():
+        figure = new_figure(1.0, 1.0)
+    assert save(figure, tmp_path / "a" / "b.png").is_file()
+    with pytest.raises(ValueError, match=r"b\.pdf"):
+        save(figure, tmp_path / "b.pdf")
