@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import tyro
 
+from gamedyn.cli_demo import Demo
 from gamedyn.cli_icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli_train import Train
 
 
 class Command(Protocol):
@@ -41,8 +44,20 @@ class Icr:
         self.figure.run()
 
 
-# One member per subcommand. A union of one is no union, hence the hidden None.
-Commands = Annotated[Icr, tyro.conf.subcommand("icr")] | Annotated[None, tyro.conf.Suppress]
+def subcommands(train: Train) -> Any:
+    """List the subcommands, one member of a union each.
+
+    Args:
+        train: What the flags of `gamedyn train` override.
+
+    Returns:
+        The union, for tyro.
+    """
+    return (
+        Annotated[Icr, tyro.conf.subcommand("icr")]
+        | Annotated[Train, tyro.conf.subcommand("train", default=train)]
+        | Annotated[Demo, tyro.conf.subcommand("demo")]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,10 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         command = parse(args)
+        if isinstance(command, Train) and (stored := command.stored_settings()):
+            command = parse(args, Train(settings=stored))
+        command.run()
     except SystemExit as stop:
         return int(stop.code or 0)
-    try:
-        command.run()
     except (ValueError, OSError) as error:
         # ValueErrors of gamedyn are written for users: they print the value and name the mend.
         print(f"gamedyn: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -81,11 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(args: Sequence[str]) -> Command:
+def parse(args: Sequence[str], train: Train | None = None) -> Command:
     """Turn arguments into the subcommand they name.
 
     Args:
         args: The arguments after the program's name.
+        train: What the flags of `gamedyn train` override, where they override stored settings.
 
     Returns:
         The subcommand, its fields set.
@@ -97,7 +114,7 @@ def parse(args: Sequence[str]) -> Command:
     try:
         with contextlib.redirect_stderr(captured):
             command = tyro.cli(
-                Commands,
+                subcommands(train or Train()),
                 args=args,
                 prog="gamedyn",
                 description="Differentiable games: ICR figures, GAN training with competitive optimizers.",
@@ -136,13 +153,16 @@ def short_message(boxed: str) -> str:
             sections.append([])
         else:
             sections[-1].append(text)
+    # tyro names its wrapper around nested settings, and lists what each type of a union objected.
+    problem = " ".join(text for text in sections[0] if not text.startswith("- <class"))
+    problem = re.sub(r"__tyro-dummy-inner__\S*: ", "", problem).removeprefix("Error parsing ")
+    problem = problem.removesuffix(" Got errors:")
     hint = sections[-1] if len(sections) > 1 else []
     for section in sections[1:-1]:
         if section[0].startswith("Perhaps you meant") and len(section) > 1:
             hint = [f"Perhaps you meant {section[1]}.", *hint]
         elif section[0].startswith("Available subcommands"):
             hint = [f"{section[0]}.", *hint]
-    problem = " ".join(sections[0]).removeprefix("Error parsing ")
     return "\n".join(line for line in (f"gamedyn: error: {problem}", " ".join(hint)) if line)
 
 

@@ -14,11 +14,13 @@ from typing import Any, Literal, get_args
 DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam"]
 LossName = Literal["minimax", "non-saturating", "wgan"]
+InitName = Literal["dcgan", "tflib"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": get_args(DatasetName),
     "optimizer": get_args(OptimizerName),
     "loss": get_args(LossName),
+    "init": get_args(InitName),
 }
 COUNTS = ("steps", "batch_size", "dim", "latent", "max_iter", "log_every", "sample_every", "checkpoint_every")
 RATES = ("lr", "max_lr", "rtol")
@@ -48,6 +50,8 @@ class TrainConfig:
     """Width of the networks: by default 64 channels on cifar10, 32 on digits, 128 units for points."""
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 16 for points."""
+    init: InitName | None = None
+    """Initial weights for images: dcgan (normal, std 0.02; default on cifar10) or tflib (of the WGAN-GP code)."""
     rtol: float = 1e-2
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
     max_iter: int = 20
@@ -66,7 +70,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
-            if value not in choices and not (name == "loss" and value is None):
+            if value not in choices and not (name in {"loss", "init"} and value is None):
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
         for name in COUNTS:
             value = getattr(self, name)
@@ -89,10 +93,10 @@ class TrainConfig:
 LOSS_OF = {"simgd": "minimax", "altgd": "minimax", "cgd": "wgan", "acgd": "wgan", "adam": "non-saturating"}
 RATE_OF = {"simgd": 1e-2, "altgd": 1e-2, "cgd": 1e-2, "acgd": 5e-4, "adam": 2e-4}
 SIZES = {
-    "cifar10": {"steps": 5000, "batch_size": 64, "dim": 64, "latent": 128},
-    "digits": {"steps": 2000, "batch_size": 64, "dim": 32, "latent": 64},
-    "ring": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16},
-    "grid": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16},
+    "cifar10": {"steps": 5000, "batch_size": 64, "dim": 64, "latent": 128, "init": "dcgan"},
+    "digits": {"steps": 2000, "batch_size": 64, "dim": 32, "latent": 64, "init": "tflib"},
+    "ring": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16, "init": "tflib"},
+    "grid": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16, "init": "tflib"},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,10 +82,13 @@ class Trainer:
         self.skipped = 0
         self.seconds = 0.0
 
-    def run(self) -> None:
+    def run(self, *, seconds: float = math.inf) -> None:
         """Train up to `config.steps`, from the newest checkpoint if the folder has one.
 
         The first Ctrl-C (or SIGTERM) lets the step finish, writes a checkpoint and then interrupts.
+
+        Args:
+            seconds: Most seconds of steps; after them the run ends as if that had been its last step.
 
         Raises:
             KeyboardInterrupt: If the user stopped the run; its checkpoint is written.
@@ -100,17 +104,18 @@ class Trainer:
             deferred_interrupts() as interruption,
             tqdm(initial=self.step, total=self.steps, disable=None, unit="step") as bar,
         ):
-            while self.step < self.steps and not interruption.requested:
+            last = self.step >= self.steps
+            while not last and not interruption.requested:
                 record = self.one_step()
                 bar.update()
-                last = self.step == self.steps
+                last = self.step >= self.steps or self.seconds > seconds
                 sampled = last or self.step % self.config.sample_every == 0
                 if sampled or self.step % self.config.log_every == 0:
                     bar.set_postfix(f=f"{record.loss_generator:.3g}", cg=record.iterations, refresh=False)
                     log.write({**self.line(record), **(self.show() if sampled else {})})
                 if last or self.step % self.config.checkpoint_every == 0:
                     self.save(log)
-            if interruption.requested and self.step < self.steps:
+            if interruption.requested and not last:
                 self.save(log)
                 raise KeyboardInterrupt
 
@@ -261,7 +266,11 @@ def build_trainer(
     source = open_source(config) if source is None else source
     open_run(folder, config, resume=resume)
     generator, discriminator = build_pair(
-        source.shape, dim=int(config.dim or 0), latent=int(config.latent or 0), seed=config.seed
+        source.shape,
+        dim=int(config.dim or 0),
+        latent=int(config.latent or 0),
+        seed=config.seed,
+        init=config.init or "tflib",
     )
     generator.to(device)
     discriminator.to(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -153,7 +154,8 @@ def compare_runs(
     styles = marks or {}
     with styled():
         figure = new_figure(12.0, 8.4)
-        grids, curves = np.ravel(figure.subfigures(2, 1, height_ratios=(1.45, 1.0)))
+        parts: Any = figure.subfigures(2, 1, height_ratios=(1.45, 1.0))
+        grids, curves = parts
         axes = grids.subplots(1, 1 + len(runs))
         show_images(axes[0], real, columns, "real images")
         for panel, run in zip(axes[1:], runs, strict=True):

@@ -8,11 +8,18 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from gamedyn.games.gaussian_mixture import GaussianMixture
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.cifar10 import load_cifar10
 from gamedyn.gan.data.digits import load_digits
 from gamedyn.gan.data.images import ImageSet
 from gamedyn.gan.data.order import BatchOrder
+
+MIXTURES: dict[str, Callable[[], GaussianMixture]] = {
+    "ring": GaussianMixture.ring,
+    "grid": GaussianMixture.grid,
+}
+"""The mixtures that settings name: 8 modes on a circle, 16 on a square grid."""
 
 
 class Source(Protocol):
@@ -144,5 +151,8 @@ def open_source(config: TrainConfig) -> Source:
     """
     if config.batch_size is None:
         raise ValueError("batch_size is not set: resolve the settings first")
+    if config.dataset in MIXTURES:
+        mixture = MIXTURES[config.dataset]()
+        return PointSource(mixture.sample, batch_size=config.batch_size, seed=config.seed)
     images = load_digits() if config.dataset == "digits" else load_cifar10(config.data_root)
     return ImageSource(images, batch_size=config.batch_size, seed=config.seed)

@@ -7,7 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gamedyn.gan.models.initialisation import initialise
+from gamedyn.gan.models.initialisation import Scheme, initialise
 
 KERNEL = 5
 LEAK = 0.2
@@ -55,6 +55,7 @@ class DCGANGenerator(nn.Module):
         dim: Width of the last hidden map, in channels.
         latent: Length of the latent vectors.
         base: Height and width of the first map, in pixels.
+        init: Initial weights, see `initialise`; the paper's are `tflib`.
 
     Raises:
         ValueError: If `size` is not `base` times a power of two.
@@ -69,7 +70,14 @@ class DCGANGenerator(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int = 3, size: int = 32, dim: int = 64, latent: int = 128, base: int = 4
+        self,
+        *,
+        channels: int = 3,
+        size: int = 32,
+        dim: int = 64,
+        latent: int = 128,
+        base: int = 4,
+        init: Scheme = "tflib",
     ) -> None:
         super().__init__()
         stages = stages_between(base, size)
@@ -88,7 +96,7 @@ class DCGANGenerator(nn.Module):
             if not last:
                 self.norms.append(nn.BatchNorm2d(out))
             width = out
-        initialise(self)
+        initialise(self, init)
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate images.
@@ -118,6 +126,7 @@ class DCGANDiscriminator(nn.Module):
         size: Height and width of the images, in pixels.
         dim: Width of the first hidden map, in channels.
         base: Height and width of the last map, in pixels.
+        init: Initial weights, see `initialise`; the paper's are `tflib`.
 
     Raises:
         ValueError: If `size` is not `base` times a power of two.
@@ -131,7 +140,9 @@ class DCGANDiscriminator(nn.Module):
         Gulrajani et al., Improved Training of Wasserstein GANs, 2017, section 5.4.
     """
 
-    def __init__(self, *, channels: int = 3, size: int = 32, dim: int = 64, base: int = 4) -> None:
+    def __init__(
+        self, *, channels: int = 3, size: int = 32, dim: int = 64, base: int = 4, init: Scheme = "tflib"
+    ) -> None:
         super().__init__()
         stages = stages_between(base, size)
         self.convolutions = nn.ModuleList()
@@ -140,7 +151,7 @@ class DCGANDiscriminator(nn.Module):
             self.convolutions.append(nn.Conv2d(width, dim << stage, KERNEL, stride=2))
             width = dim << stage
         self.score = nn.Linear(width * base * base, 1)
-        initialise(self)
+        initialise(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """Score images.
