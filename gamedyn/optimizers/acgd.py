@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import learning_rate
 from gamedyn.optimizers.competitive import CompetitiveOptimizer, Metric, SolverOptions
 from gamedyn.optimizers.players import Params
 from gamedyn.solvers.vectors import Scaling, Vector
@@ -120,15 +119,20 @@ class ACGD(CompetitiveOptimizer):
         state: list[tuple[Tensor, dict[str, Any]]] = []
         for player, gradient in enumerate(gradients):
             sizes: list[Tensor] = []
-            for (group, parameter), derivative in zip(self._owned(player), gradient, strict=True):
-                size, entries = _adapt(group, self.state.get(parameter, {}), derivative)
+            learning_rates = self._learning_rates(player)
+            for (group, parameter), derivative, lr in zip(
+                self._owned(player), gradient, learning_rates, strict=True
+            ):
+                size, entries = _adapt(group, lr, self.state.get(parameter, {}), derivative)
                 sizes.append(size)
                 state.append((parameter, entries))
             rates.append(sizes)
         return rates, state
 
 
-def _adapt(group: dict[str, Any], state: dict[str, Any], gradient: Tensor) -> tuple[Tensor, dict[str, Any]]:
+def _adapt(
+    group: dict[str, Any], lr: float, state: dict[str, Any], gradient: Tensor
+) -> tuple[Tensor, dict[str, Any]]:
     """Return one tensor's step sizes and its new state, leaving the old one alone."""
     beta = group["beta"]
     innovation = gradient * math.sqrt(1.0 - beta)
@@ -140,9 +144,9 @@ def _adapt(group: dict[str, Any], state: dict[str, Any], gradient: Tensor) -> tu
         root_mean_square = innovation.abs()
     correction = math.sqrt(1.0 - beta ** step.item())
     if group["scaling"] == "official":
-        size = correction * learning_rate(group) / (root_mean_square + group["eps"])
+        size = correction * lr / (root_mean_square + group["eps"])
     else:
-        size = learning_rate(group) / (root_mean_square / correction + group["eps"])
+        size = lr / (root_mean_square / correction + group["eps"])
     if group["eps"] == 0.0:  # a coordinate that never had a gradient does not move
         size = torch.where(root_mean_square > 0.0, size, 0.0)
     return size, {"step": step, "root_mean_square": root_mean_square}

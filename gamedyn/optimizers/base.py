@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from gamedyn.optimizers.closure import Closure, evaluate
-from gamedyn.optimizers.players import Params, check_group, make_groups, refuse_unknown
+from gamedyn.optimizers.players import (
+    Params,
+    check_group,
+    check_state,
+    make_groups,
+    refuse_idle,
+    refuse_unknown,
+)
 from gamedyn.optimizers.report import DivergenceError, SkipStep, StepReport
 from gamedyn.solvers.vectors import Vector, absolute_sum
 
@@ -85,6 +92,7 @@ class GameOptimizer(torch.optim.Optimizer):
             raise ValueError(
                 f"a game needs the players 0, 1, ... without a gap and at least two; the groups name {owners}"
             )
+        refuse_idle(self.param_groups)
         self._players = len(owners)
 
     @property
@@ -109,14 +117,18 @@ class GameOptimizer(torch.optim.Optimizer):
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, got {type(param_group).__name__}")
-        group = dict(param_group)
-        params = group.get("params", [])
+        group = {"lr": self.defaults["lr"], **param_group}
+        params = group.get("params", {})
+        if isinstance(params, dict):
+            raise ValueError(f'a parameter group needs a "params" list, got the keys {sorted(param_group)}')
         if not isinstance(params, set):  # torch refuses a set by itself
             group["params"] = [params] if isinstance(params, Tensor) else list(params)
         owners = {id(p): known["player"] for known in self.param_groups for p in known["params"]}
         check_group(group, owners, self.defaults)
         if self._players and group["player"] >= self._players:
             raise ValueError(f"player={group['player']} is not in this game of {self._players} players")
+        if isinstance(group["lr"], Tensor):  # schedulers fill it in place, and each player may have one
+            group["lr"] = group["lr"].clone()
         super().add_param_group(group)
 
     def step(self, closure: Closure | None = None) -> Losses:  # type: ignore[override]
@@ -160,10 +172,13 @@ class GameOptimizer(torch.optim.Optimizer):
         return evaluations[0]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state, copying its tensors.
+        """Load a state, copying its tensors. Options that the state does not have keep their values.
 
         Args:
             state_dict: What `state_dict` returned.
+
+        Raises:
+            ValueError: If its groups do not belong to the same players, or do not match in size.
         """
         super().load_state_dict(deepcopy(state_dict))
 
@@ -226,9 +241,10 @@ class GameOptimizer(torch.optim.Optimizer):
             if parameter.requires_grad and parameter.numel() > 0
         ]
 
-    def _learning_rates(self, player: int) -> list[float | Tensor]:
+    def _learning_rates(self, player: int) -> list[float]:
         """Return one learning rate per trainable parameter of a player."""
-        return [learning_rate(group) for group, _ in self._owned(player)]
+        rates = {id(group): float(group["lr"]) for group in self.param_groups}
+        return [rates[id(group)] for group, _ in self._owned(player)]
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
@@ -238,16 +254,19 @@ class GameOptimizer(torch.optim.Optimizer):
             "use bfloat16 autocast inside the closure, or GradScaler(enabled=False)"
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "param_groups" in self.__dict__:  # loading into a live optimizer rather than unpickling
+            check_state(state["param_groups"], self.param_groups)
+        super().__setstate__(state)
+        self.defaults.pop("differentiable", None)  # torch's, who would pass it on to every later group
+
     def __getstate__(self) -> dict[str, Any]:
         names = ("_max_skips", "_skipped_in_a_row", "_skipped_total", "_last_step", "_players")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in names}}
 
 
-def learning_rate(group: dict[str, Any]) -> float | Tensor:
-    """Return a group's learning rate, a number or a 0-dim tensor."""
-    lr: float | Tensor = group["lr"]
-    return lr.reshape(()) if isinstance(lr, Tensor) else lr
-
-
 def _detached(value: Losses) -> Losses:
-    return tuple(loss.detach() for loss in value) if isinstance(value, tuple) else value.detach()
+    # a loss may be a parameter's own entry, which the step is about to overwrite
+    return (
+        tuple(loss.detach().clone() for loss in value) if isinstance(value, tuple) else value.detach().clone()
+    )

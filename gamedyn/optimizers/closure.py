@@ -15,6 +15,12 @@ _CALLED_BACKWARD = (
 )
 
 
+_NO_GRAPH = (
+    "the loss's graph is gone: compute the loss inside the closure, anew at each call, and leave backward() "
+    "to the optimizer"
+)
+
+
 def evaluate(closure: Closure, parameters: Iterable[Tensor], players: int) -> Tensor | tuple[Tensor, ...]:
     """Call a closure and check what it returns.
 
@@ -62,7 +68,7 @@ def differentiate(
         One tensor per parameter.
 
     Raises:
-        RuntimeError: If the loss's graph is gone because the closure called `backward()`.
+        RuntimeError: If the loss's graph is gone: the closure called `backward()`, or returned an old loss.
     """
     if not loss.requires_grad or not parameters:
         return [torch.zeros_like(parameter) for parameter in parameters]
@@ -79,7 +85,7 @@ def differentiate(
         )
     except RuntimeError as error:
         if "backward through the graph a second time" in str(error):
-            raise RuntimeError(_CALLED_BACKWARD) from error
+            raise RuntimeError(_NO_GRAPH) from error
         raise
 
 

@@ -99,14 +99,15 @@ class CompetitiveOptimizer(GameOptimizer):
             ValueError: For an unknown player, a parameter with two owners or a wrong option.
         """
         shared = self.param_groups[0] if self.param_groups else self.defaults
+        group = param_group if isinstance(param_group, dict) else {}  # the base refuses anything else
         for name in SolverOptions._fields:
-            if isinstance(param_group, dict) and param_group.get(name, shared[name]) != shared[name]:
+            if group.get(name, shared[name]) != shared[name]:
                 raise ValueError(
-                    f"{name}={param_group[name]!r} in a group: the players solve one system together, "
+                    f"{name}={group[name]!r} in a group: the players solve one system together, "
                     f"so {name} is set once, in the constructor (here {shared[name]!r})"
                 )
-        added = {**{name: shared[name] for name in SolverOptions._fields}, **param_group}
-        super().add_param_group(added)
+        options = {name: shared[name] for name in SolverOptions._fields}
+        super().add_param_group({**options, **group} if group else param_group)
 
     @abstractmethod
     def _metric(self, gradients: Sequence[Vector]) -> Metric:

@@ -33,7 +33,7 @@ def own_gradients(losses: Losses, players: Sequence[list[Tensor]]) -> list[Vecto
 def descend(
     parameters: Sequence[Tensor],
     gradient: Sequence[Tensor],
-    rates: Sequence[float | Tensor],
+    rates: Sequence[float],
     sign: float = -1.0,
 ) -> Vector:
     """Return `θ + sign·η·g`, rounded exactly as `torch.optim.SGD` rounds it.
@@ -48,9 +48,7 @@ def descend(
         The new point; the parameters are left alone.
     """
     return [
-        torch.addcmul(parameter, derivative, rate.to(parameter), value=sign)
-        if isinstance(rate, Tensor)
-        else torch.add(parameter, derivative, alpha=sign * rate)
+        torch.add(parameter, derivative, alpha=sign * rate)
         for parameter, derivative, rate in zip(parameters, gradient, rates, strict=True)
     ]
 

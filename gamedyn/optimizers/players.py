@@ -64,6 +64,10 @@ def make_groups(
             raise ValueError(f"{_NAMES[player]} has no parameters")
         groups = entries if isinstance(entries[0], Mapping) else [{"params": entries}]
         for group in groups:
+            if not isinstance(group, Mapping):
+                raise TypeError(
+                    f"{_NAMES[player]} mixes group dicts with {type(group).__name__}: put that into a dict"
+                )
             if group.get("player", player) != player:
                 raise ValueError(f"a group of {_NAMES[player]} says player={group['player']!r}")
             default = {"lr": max_lr} if player == 1 and max_lr is not None else {}
@@ -89,8 +93,7 @@ def check_group(group: Mapping[str, Any], owners: Mapping[int, int], known: Iter
         raise ValueError(
             f'every parameter group needs a "player" key, 0 (minimises) or 1 (maximises); got {player!r}'
         )
-    if "lr" in group:
-        check_lr(group["lr"])
+    check_lr(group["lr"])
     refuse_foreign({name: value for name, value in group.items() if name not in known})
     for entry in group["params"]:
         parameter = entry[1] if isinstance(entry, tuple) else entry
@@ -130,11 +133,48 @@ def check_lr(lr: object) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError(f"Tensor lr must be 1-element, got shape {tuple(lr.shape)}")
     try:
-        value = float(lr)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        value = float("nan") if isinstance(lr, str) else float(lr)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
         value = float("nan")
     if not 0.0 <= value < float("inf"):
         raise ValueError(f"Invalid learning rate: {lr} (must be a finite number >= 0)")
+
+
+def refuse_idle(groups: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a game in which a player has nothing to play with.
+
+    Args:
+        groups: All groups, each with its player.
+
+    Raises:
+        ValueError: If all groups of a player are empty.
+    """
+    counts: dict[int, int] = {}
+    for group in groups:
+        counts[group["player"]] = counts.get(group["player"], 0) + len(group["params"])
+    for player, count in counts.items():
+        if not count:
+            raise ValueError(f"player {player} has no parameters: was a generator used up before?")
+
+
+def check_state(loaded: Iterable[dict[str, Any]], own: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a state of other players, and complete one that lacks options.
+
+    Args:
+        loaded: The groups of the state to be loaded, completed in place.
+        own: The optimizer's groups.
+
+    Raises:
+        ValueError: If a group belongs to another player, or to none.
+    """
+    for index, (group, known) in enumerate(zip(loaded, own, strict=True)):
+        if group.get("player") != known["player"]:
+            raise ValueError(
+                f"group {index} of the loaded state belongs to player {group.get('player')}, "
+                f"here to player {known['player']}: is it the state of another optimizer?"
+            )
+        for name, value in known.items():
+            group.setdefault(name, value)
 
 
 def refuse_foreign(options: Mapping[str, object]) -> None:
