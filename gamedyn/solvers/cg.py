@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gamedyn.solvers.solution import Result, Solution
-from gamedyn.solvers.vectors import Vector, add_, clone, inner, norm, precision, scale_, squared_norm, unit
+from gamedyn.solvers.vectors import Vector, add_, clone, inner, norm, norms, precision, scale_, unit
 from gamedyn.solvers.vectors import zeros_like as zeros
 
 Operator = Callable[[Vector], Vector]
@@ -17,21 +17,23 @@ class System(Protocol):
 
     rhs_norm: float
     """The norm of the right-hand side, in the system's own unit."""
+    residual: Vector
+    """The residual at the current iterate."""
 
-    def start(self, guess: Vector | None) -> Vector:
-        """Take up an initial iterate (zero for None) and return its residual."""
+    def start(self, guess: Vector | None) -> float:
+        """Take up an initial iterate (zero for None) and return its residual's norm."""
         ...
 
     def probe(self, direction: Vector) -> float:
         """Return the curvature `pᵀAp` along a direction, remembering its product for `advance`."""
         ...
 
-    def advance(self, length: float, direction: Vector) -> Vector:
-        """Move the iterate by `length` along the direction last probed and return the residual there."""
+    def advance(self, length: float, direction: Vector) -> float:
+        """Move the iterate by `length` along the direction last probed and return its residual's norm."""
         ...
 
-    def settle(self, threshold: float) -> Vector:
-        """Return the true residual, recomputed wherever rounding could decide about the threshold."""
+    def settle(self, threshold: float, size: float) -> float:
+        """Return the residual's true norm, recomputed where rounding of `size` could decide the threshold."""
         ...
 
     def doubt(self) -> float:
@@ -78,8 +80,9 @@ def cg(
     system = _LinearSystem(operator, rhs)
     if max_iter is None:
         max_iter = 10 * sum(tensor.numel() for tensor in rhs)
+    guess = None if x0 is None else scale_(clone(x0), 1.0 / system.unit)
     result, iterations, residual = conjugate_gradients(
-        system, rtol=rtol, atol=atol / system.unit, max_iter=max_iter, x0=x0
+        system, rtol=rtol, atol=atol / system.unit, max_iter=max_iter, x0=guess
     )
     value = scale_(system.iterate, system.unit)
     return Solution(value, result, iterations, residual, system.products)
@@ -95,48 +98,50 @@ def conjugate_gradients(
         rtol: Tolerance on the residual's norm relative to the right-hand side's.
         atol: Absolute tolerance on the residual's norm, in the system's unit.
         max_iter: The most iterations to take.
-        x0: The initial iterate; zero for None.
+        x0: The initial iterate in the system's unit; zero for None.
 
     Returns:
         How the solve ended, the iterations taken and the true relative residual.
     """
-    residual = system.start(x0)
-    size = norm(residual)
+    size = system.start(x0)
     if not math.isfinite(size):
         return Result.NONFINITE, 0, math.inf
     threshold = max(rtol * system.rhs_norm, atol)
-    direction = clone(residual)
+    direction = clone(system.residual)
     slope = size * size
     verified = math.inf  # the last true residual that a restart began from
     iterations = 0
     while True:
-        claimed, floored, spent = size <= threshold, size <= system.doubt(), iterations >= max_iter
+        doubt = system.doubt()
+        claimed, floored, spent = size <= threshold, size <= doubt, iterations >= max_iter
         if claimed or floored or spent:
-            residual = system.settle(threshold)
-            size = norm(residual)
-            if size + system.doubt() <= threshold or size == 0.0:
+            size = system.settle(threshold, size)
+            doubt = system.doubt()
+            if not math.isfinite(size):
+                return Result.NONFINITE, iterations, math.inf
+            if size + doubt <= threshold or size == system.rhs_norm == 0.0:
                 return Result.CONVERGED, iterations, _relative(size, system)
             if spent:
                 return Result.TRUNCATED, iterations, _relative(size, system)
-            if size <= max(threshold, system.doubt()) or size > 0.5 * verified:
+            if size <= max(threshold, doubt) or size > 0.5 * verified:
                 return Result.STAGNATED, iterations, _relative(size, system)
             verified = size
-            direction, slope = clone(residual), size * size
+            direction, slope = clone(system.residual), size * size
         curvature = system.probe(direction)
         if not math.isfinite(curvature):
-            return Result.NONFINITE, iterations, _relative(norm(system.settle(threshold)), system)
+            return Result.NONFINITE, iterations, _relative(system.settle(threshold, size), system)
         if curvature <= 0.0:
-            return Result.BREAKDOWN, iterations, _relative(norm(system.settle(threshold)), system)
+            return Result.BREAKDOWN, iterations, _relative(system.settle(threshold, size), system)
         # `slope` is r·p, which rounding moves away from r·r: with it each step is an exact line search
-        residual = system.advance(slope / curvature, direction)
+        previous, size = size, system.advance(slope / curvature, direction)
         iterations += 1
-        previous, size = size, norm(residual)
         if not math.isfinite(size):
             return Result.NONFINITE, iterations, math.inf
-        add_(scale_(direction, (size / previous) ** 2 if previous else 0.0), residual)
-        slope = inner(residual, direction)
+        growth = size / previous
+        add_(scale_(direction, growth * growth), system.residual)
+        slope = inner(system.residual, direction)
         if slope <= 0.0:
-            direction, slope = clone(residual), size * size
+            direction, slope = clone(system.residual), size * size
 
 
 def _relative(size: float, system: System) -> float:
@@ -154,37 +159,44 @@ class _LinearSystem:
         self.unit = unit(rhs)
         self._rhs = scale_(clone(rhs), 1.0 / self.unit)
         self._precision = precision(rhs)
-        self._largest = 0.0  # of the Rayleigh quotients seen: a lower bound on ‖A‖
+        self._largest = 0.0  # the largest amplification seen: a lower bound on ‖A‖
         self.rhs_norm = norm(self._rhs)
         self.products = 0
 
-    def start(self, guess: Vector | None) -> Vector:
-        self.iterate = zeros(self._rhs) if guess is None else scale_(clone(guess), 1.0 / self.unit)
-        self._residual = clone(self._rhs) if guess is None else self._fresh()
-        return self._residual
+    def start(self, guess: Vector | None) -> float:
+        if guess is None:
+            self.iterate, self.residual = zeros(self._rhs), clone(self._rhs)
+            return self.rhs_norm
+        self.iterate = guess
+        return self._evaluate()
 
     def probe(self, direction: Vector) -> float:
         self._image = self._apply(direction)
-        curvature = inner(direction, self._image)
-        length = squared_norm(direction)
-        if length > 0.0:
-            self._largest = max(self._largest, curvature / length)
-        return curvature
+        length, reach = norms(direction, self._image)
+        self._amplified(length, reach)
+        return inner(direction, self._image)
 
-    def advance(self, length: float, direction: Vector) -> Vector:
+    def advance(self, length: float, direction: Vector) -> float:
         add_(self.iterate, direction, length)
-        add_(self._residual, self._image, -length)
-        return self._residual
+        add_(self.residual, self._image, -length)
+        return norm(self.residual)
 
-    def settle(self, threshold: float) -> Vector:
-        self._residual = self._fresh()
-        return self._residual
+    def settle(self, threshold: float, size: float) -> float:
+        return self._evaluate()
 
     def doubt(self) -> float:
         return self._precision * (self._largest * norm(self.iterate) + self.rhs_norm)
 
-    def _fresh(self) -> Vector:
-        return add_(clone(self._rhs), self._apply(self.iterate), -1.0)
+    def _evaluate(self) -> float:
+        image = self._apply(self.iterate)
+        self.residual = add_(clone(self._rhs), image, -1.0)
+        size, length, reach = norms(self.residual, self.iterate, image)
+        self._amplified(length, reach)
+        return size
+
+    def _amplified(self, before: float, after: float) -> None:
+        if before > 0.0 and math.isfinite(after):
+            self._largest = max(self._largest, after / before)
 
     def _apply(self, vector: Vector) -> Vector:
         self.products += 1

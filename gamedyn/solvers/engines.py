@@ -16,7 +16,7 @@ import torch
 from torch.utils.dlpack import from_dlpack
 
 from gamedyn.solvers.cg import Operator
-from gamedyn.solvers.vectors import Vector, norm
+from gamedyn.solvers.vectors import Vector
 
 ENGINES = ("torch", "scipy", "cupy")
 
@@ -83,8 +83,7 @@ def krylov(
     operator: Operator,
     rhs: Vector,
     *,
-    rtol: float,
-    atol: float,
+    threshold: float,
     max_iter: int,
     restart: int,
     x0: Vector | None,
@@ -96,8 +95,7 @@ def krylov(
         method: "cg" or "gmres".
         operator: The square map.
         rhs: The right-hand side; its tensors must live on the engine's device.
-        rtol: Relative tolerance on the engine's own residual.
-        atol: Absolute tolerance on the engine's own residual.
+        threshold: Tolerance on the norm of the engine's own residual.
         max_iter: The most iterations to take.
         restart: Iterations per GMRES cycle.
         x0: The initial iterate; zero for None.
@@ -139,15 +137,14 @@ def krylov(
         start = None if x0 is None else flat(x0)
         if method == "cg":
             array, _ = engine.linalg.cg(
-                linear, target, x0=start, rtol=rtol, atol=atol, maxiter=max_iter, callback=count
+                linear, target, x0=start, rtol=0.0, atol=threshold, maxiter=max_iter, callback=count
             )
             return unflat(array), iterations
-        threshold = max(rtol * norm(rhs), atol)
         residual = math.inf
         while iterations < max_iter:  # `maxiter=1` is one cycle to either engine, which otherwise disagree
             length = min(restart, max_iter - iterations, size)
             start, _ = engine.linalg.gmres(
-                linear, target, x0=start, rtol=rtol, atol=atol, restart=length, maxiter=1
+                linear, target, x0=start, rtol=0.0, atol=threshold, restart=length, maxiter=1
             )
             iterations += length
             previous, residual = residual, float(engine.xp.linalg.norm(target - matvec(start)))

@@ -1,8 +1,9 @@
 """The linear system of one competitive step in a two-player general-sum game."""
 
+import math
 from collections.abc import Callable
 
-from gamedyn.solvers.vectors import Vector, add_, clone, scale_
+from gamedyn.solvers.vectors import Vector, add_, clone, norms, precision, scale_, unit
 
 
 class GeneralSumSystem:
@@ -30,23 +31,54 @@ class GeneralSumSystem:
         gradient_x: Vector,
         gradient_y: Vector,
     ) -> None:
-        self._forward = forward
-        self._backward = backward
-        self._a = gradient_x
-        self._c = gradient_y
-        self.products = 0
+        self.unit = unit(gradient_x, gradient_y)
+        self._forward = _Half(forward)
+        self._backward = _Half(backward)
+        self._a = scale_(clone(gradient_x), 1.0 / self.unit)
+        self._c = scale_(clone(gradient_y), 1.0 / self.unit)
+        self._precision = precision([*gradient_x, *gradient_y])
+
+    @property
+    def products(self) -> int:
+        """Products spent so far."""
+        return self._forward.products + self._backward.products
 
     def rhs(self) -> Vector:
-        """Return `−a + K_f c`, for one product."""
-        self.products += 1
+        """Return `−a + K_f c` in the system's unit, for one product."""
         return add_(scale_(clone(self._a), -1.0), self._backward(self._c))
 
     def operator(self, vector: Vector) -> Vector:
         """Return `(I − K_f K_g) · vector`, for two products."""
-        self.products += 2
         return add_(clone(vector), self._backward(self._forward(vector)), -1.0)
 
-    def respond(self, iterate: Vector) -> Vector:
-        """Return `υ = −(c + K_g ξ)` for one product."""
+    def doubt(self, iterate: Vector) -> float:
+        """Return a bound on the rounding in the residual at an iterate, in the system's unit.
+
+        It is of the size of the terms that cancel, which in a near-singular system is far above that of the
+        operator; the norms of both halves are the largest amplifications seen.
+        """
+        size, of_a, of_c = norms(iterate, self._a, self._c)
+        response = of_c + self._forward.norm * size
+        return self._precision * (of_a + size + self._backward.norm * response)
+
+    def steps(self, iterate: Vector) -> tuple[Vector, Vector]:
+        """Return both players' scaled steps `(ξ, υ)` with `υ = −(c + K_g ξ)`, for one product."""
+        response = scale_(add_(clone(self._c), self._forward(iterate)), -1.0)
+        return scale_(clone(iterate), self.unit), scale_(response, self.unit)
+
+
+class _Half:
+    """One half of the coupling, which counts its products and notes how much they amplify."""
+
+    def __init__(self, half: Callable[[Vector], Vector]) -> None:
+        self._half = half
+        self.products = 0
+        self.norm = 0.0
+
+    def __call__(self, vector: Vector) -> Vector:
         self.products += 1
-        return scale_(add_(clone(self._c), self._forward(iterate)), -1.0)
+        image = self._half(vector)
+        before, after = norms(vector, image)
+        if before > 0.0 and math.isfinite(after):
+            self.norm = max(self.norm, after / before)
+        return image

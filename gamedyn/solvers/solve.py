@@ -8,11 +8,14 @@ from gamedyn.solvers.engines import ArrayEngine, krylov, load_engine
 from gamedyn.solvers.general_sum import GeneralSumSystem
 from gamedyn.solvers.gmres import gmres
 from gamedyn.solvers.solution import Result, Solution
-from gamedyn.solvers.vectors import Vector, add_, clone, norm, scale_
+from gamedyn.solvers.vectors import Vector, add_, clone, norm, scale_, zeros_like
 from gamedyn.solvers.zero_sum import ZeroSumSystem
 
 Steps: TypeAlias = tuple[Vector, Vector]
 """Both players' scaled steps."""
+
+# A foreign engine stops by its own residual, so it is given a little less than the tolerance to aim at.
+_AIM = 0.9
 
 
 def solve(
@@ -54,6 +57,8 @@ def solve(
     References:
         Schäfer and Anandkumar (2019), Competitive Gradient Descent, section 3.
     """
+    atol = atol / system.unit
+    x0 = None if x0 is None else scale_(clone(x0), 1.0 / system.unit)
     foreign = None if engine == "torch" else load_engine(engine) if isinstance(engine, str) else engine
     if isinstance(system, ZeroSumSystem):
         return _zero_sum(system, foreign, rtol, atol, max_iter, restart, x0)
@@ -69,27 +74,25 @@ def _zero_sum(
     restart: int,
     x0: Vector | None,
 ) -> Solution[Steps]:
-    atol = atol / system.unit
     if foreign is None:
         result, iterations, residual = conjugate_gradients(
             system, rtol=rtol, atol=atol, max_iter=max_iter, x0=x0
         )
         return Solution(system.steps, result, iterations, residual, system.products)
-    start = None if x0 is None else scale_(clone(x0), 1.0 / system.unit)
-    rhs = system.start(None)
+    size = system.start(None)
+    threshold = max(rtol * size, atol)
     iterate, iterations = krylov(
         foreign,
         "cg",
         system.operator,
-        rhs,
-        rtol=rtol,
-        atol=atol,
+        system.residual,
+        threshold=_AIM * threshold,
         max_iter=max_iter,
         restart=restart,
-        x0=start,
+        x0=x0,
     )
-    error, size = norm(system.adopt(iterate)), system.rhs_norm
-    result = _judge(error, max(rtol * size, atol), iterations, max_iter)
+    error = system.adopt(iterate)
+    result = _judge(error, system.doubt(), threshold, iterations >= max_iter)
     return Solution(system.steps, result, iterations, _relative(error, size), system.products)
 
 
@@ -104,12 +107,7 @@ def _general_sum(
 ) -> Solution[Steps]:
     rhs = system.rhs()
     if foreign is None:
-        inner = gmres(system.operator, rhs, rtol=rtol, atol=atol, max_iter=max_iter, restart=restart, x0=x0)
-        iterate, result, iterations, residual = inner.value, inner.result, inner.iterations, inner.residual
-    else:
-        iterate, iterations = krylov(
-            foreign,
-            "gmres",
+        inner = gmres(
             system.operator,
             rhs,
             rtol=rtol,
@@ -117,21 +115,35 @@ def _general_sum(
             max_iter=max_iter,
             restart=restart,
             x0=x0,
+            rounding=system.doubt,
         )
-        error, size = norm(add_(clone(rhs), system.operator(iterate), -1.0)), norm(rhs)
-        result = _judge(error, max(rtol * size, atol), iterations, max_iter)
-        residual = _relative(error, size)
-    response = system.respond(iterate)
-    return Solution((iterate, response), result, iterations, residual, system.products)
+        steps = system.steps(inner.value)
+        return Solution(steps, inner.result, inner.iterations, inner.residual, system.products)
+    size = norm(rhs)
+    threshold = max(rtol * size, atol)
+    iterate, iterations = krylov(
+        foreign,
+        "gmres",
+        system.operator,
+        rhs,
+        threshold=_AIM * threshold,
+        max_iter=max_iter,
+        restart=restart,
+        x0=x0,
+    )
+    error = norm(add_(clone(rhs), system.operator(iterate), -1.0))
+    result = _judge(error, system.doubt(iterate), threshold, iterations >= max_iter)
+    steps = system.steps(iterate if result is not Result.NONFINITE else zeros_like(rhs))
+    return Solution(steps, result, iterations, _relative(error, size), system.products)
 
 
-def _judge(error: float, threshold: float, iterations: int, max_iter: int) -> Result:
+def _judge(error: float, doubt: float, threshold: float, spent: bool) -> Result:
     """Name how a foreign engine ended, by the true residual alone."""
     if not math.isfinite(error):
         return Result.NONFINITE
-    if error <= threshold:
+    if error + doubt <= threshold or error == threshold == 0.0:
         return Result.CONVERGED
-    return Result.TRUNCATED if iterations >= max_iter else Result.STAGNATED
+    return Result.TRUNCATED if spent else Result.STAGNATED
 
 
 def _relative(error: float, size: float) -> float:

@@ -6,6 +6,7 @@ tensors of several devices and dtypes may stand side by side. Scalars are Python
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import torch
@@ -49,21 +50,22 @@ def scaled(vector: Sequence[Tensor], scaling: Scaling) -> Vector:
 
 def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
     """Return the Euclidean inner product; only for vectors whose squares are representable."""
-    parts = [torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in zip(left, right, strict=True)]
-    return math.fsum(float(part) for part in parts)
+    return sum(_read([torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in zip(left, right, strict=True)]))
 
 
-def squared_norm(vector: Sequence[Tensor]) -> float:
-    """Return the squared Euclidean norm, squared in float64: only the norm itself has to be representable."""
-    if not vector:
-        return 0.0
-    parts = torch._foreach_norm(list(vector))
-    return math.fsum(value * value for value in _read(parts))
+def norms(*vectors: Sequence[Tensor]) -> list[float]:
+    """Return the Euclidean norms of several vectors, for one transfer to the host.
+
+    Like `inner`, only for vectors whose squares are representable: see `unit`.
+    """
+    tensors = [tensor for vector in vectors for tensor in vector]
+    sizes = iter(_read(torch._foreach_norm(tensors)) if tensors else ())
+    return [math.hypot(*islice(sizes, len(vector))) for vector in vectors]
 
 
 def norm(vector: Sequence[Tensor]) -> float:
-    """Return the Euclidean norm; see `squared_norm`."""
-    return math.sqrt(squared_norm(vector))
+    """Return the Euclidean norm of one vector; see `norms`."""
+    return norms(vector)[0]
 
 
 def absolute_sum(*vectors: Sequence[Tensor]) -> float:
@@ -73,9 +75,7 @@ def absolute_sum(*vectors: Sequence[Tensor]) -> float:
     reads each tensor once.
     """
     tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
-    if not tensors:
-        return 0.0
-    return math.fsum(_read(torch._foreach_norm(tensors, 1)))
+    return sum(_read(torch._foreach_norm(tensors, 1))) if tensors else 0.0
 
 
 def unit(*vectors: Sequence[Tensor]) -> float:
@@ -96,8 +96,9 @@ def precision(vector: Sequence[Tensor]) -> float:
 
 
 def _read(scalars: Sequence[Tensor]) -> list[float]:
-    """Bring 0-dim tensors to the host, in one transfer where they live on one device."""
-    if len({scalar.device for scalar in scalars}) > 1:
+    """Bring 0-dim tensors to the host, in one transfer where they live together on an accelerator."""
+    devices = {scalar.device for scalar in scalars}
+    if len(devices) > 1 or all(device.type == "cpu" for device in devices):
         return [float(scalar) for scalar in scalars]
     values: list[float] = torch.stack([scalar.double() for scalar in scalars]).tolist()
     return values

@@ -3,21 +3,7 @@
 import math
 
 from gamedyn.solvers.mixed_hessian import Coupling
-from gamedyn.solvers.vectors import (
-    Vector,
-    add_,
-    clone,
-    norm,
-    precision,
-    scale_,
-    squared_norm,
-    unit,
-    zeros_like,
-)
-
-# The rounding of one product or sum, in units of round-off of its norm. Individual roundings are at random,
-# so their norms stay near this; a product of a deep network is good to a few units, not to one.
-_ROUNDING = 1.0
+from gamedyn.solvers.vectors import Vector, add_, clone, norms, precision, scale_, unit, zeros_like
 
 
 class ZeroSumSystem:
@@ -46,14 +32,18 @@ class ZeroSumSystem:
         Numerical Methods for Least Squares Problems, section 7.4 (CGLS).
     """
 
+    residual: Vector
+    """`−(a + ξ + Kᵀυ)` at the current iterate."""
+
     def __init__(self, coupling: Coupling, gradient_x: Vector, gradient_y: Vector) -> None:
         self.unit = unit(gradient_x, gradient_y)
         self._coupling = coupling
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
         self._c = scale_(clone(gradient_y), 1.0 / self.unit)
+        self._norm_a, self._norm_c = norms(self._a, self._c)
         self._precision = precision([*gradient_x, *gradient_y])
-        self._coupling_norm = 0.0  # the largest ‖Kp‖/‖p‖ seen: a lower bound on ‖K‖
-        self._response_rounding = 0.0  # a bound on the rounding that υ has gathered
+        self._norm_coupling = 0.0  # the largest amplification seen: a lower bound on ‖K‖
+        self._rounding = 0.0  # a bound on the rounding that υ has gathered
         self.rhs_norm = 0.0
 
     @property
@@ -66,73 +56,84 @@ class ZeroSumSystem:
         """Products spent so far."""
         return self._coupling.products
 
-    def start(self, guess: Vector | None) -> Vector:
-        """Take up the guess if it lowers the objective below that of not moving, and return the residual."""
-        self._iterate = zeros_like(self._a)
-        self._response = clone(self._c)
-        self._residual = self._evaluate()
-        self.rhs_norm = norm(self._residual)
+    def start(self, guess: Vector | None) -> float:
+        """Take up a guess, in the system's unit, if it beats not moving; return the residual's norm."""
+        self._iterate, self._response = zeros_like(self._a), clone(self._c)
+        self.rhs_norm = size = self._evaluate()
         if guess is not None:
-            iterate = scale_(clone(guess), 1.0 / self.unit)
+            iterate = clone(guess)
             response = self._respond(iterate)
-            at_guess = squared_norm(add_(clone(iterate), self._a)) + squared_norm(response)
-            if at_guess < squared_norm(self._a) + squared_norm(self._c):
+            if math.hypot(*norms(add_(clone(iterate), self._a), response)) < math.hypot(
+                self._norm_a, self._norm_c
+            ):
                 self._iterate, self._response = iterate, response
-                self._residual = self._evaluate()
-        return self._residual
+                size = self._evaluate()
+                self._rounding = self._rounding_of_response(self._norm_c)
+        return size
 
     def probe(self, direction: Vector) -> float:
         """Return `‖p‖² + ‖Kp‖²`, positive by construction."""
         self._image = self._coupling.apply(direction)
-        length, image = squared_norm(direction), squared_norm(self._image)
-        if length > 0.0 and math.isfinite(image):
-            self._coupling_norm = max(self._coupling_norm, math.sqrt(image / length))
-        self._image_norm = math.sqrt(image)
-        return length + image
+        length, self._norm_image = norms(direction, self._image)
+        self._amplified(length, self._norm_image)
+        return length * length + self._norm_image * self._norm_image
 
-    def advance(self, length: float, direction: Vector) -> Vector:
-        """Move `ξ` and `υ` along the direction and return the residual evaluated there."""
+    def advance(self, length: float, direction: Vector) -> float:
+        """Move `ξ` and `υ` along the direction and return the norm of the residual evaluated there."""
         add_(self._iterate, direction, length)
         add_(self._response, self._image, length)
-        self._residual = self._evaluate()
-        moved = self._image_norm * abs(length) + norm(self._response)
-        self._response_rounding += _ROUNDING * self._precision * (moved + self._amplified())
-        return self._residual
+        size = self._evaluate()
+        self._rounding += self._rounding_of_response(abs(length) * self._norm_image)
+        return size
 
-    def settle(self, threshold: float) -> Vector:
-        """Return the true residual: as it stands where its rounding cannot decide, else afresh."""
-        size, doubt = norm(self._residual), self.doubt()
-        if size + doubt > threshold and doubt > 0.1 * size:
-            self.adopt(self._iterate)
-        return self._residual
+    def settle(self, threshold: float, size: float) -> float:
+        """Return the residual's true norm: as it stands where rounding cannot decide, else afresh."""
+        doubt = self.doubt()
+        return self.adopt(self._iterate) if size + doubt > threshold and doubt > 0.1 * size else size
 
     def doubt(self) -> float:
-        """Return a bound on the rounding in the residual: of its own sum, and of `υ` as `Kᵀ` amplifies it."""
-        own = norm(self._a) + norm(self._iterate) + self._coupling_norm * norm(self._response)
-        return _ROUNDING * self._precision * own + self._coupling_norm * self._response_rounding
+        """Return a bound on the rounding in the residual: of its own sum, and of `υ` as `Kᵀ` amplifies it.
 
-    def adopt(self, iterate: Vector) -> Vector:
-        """Take up an iterate, in the system's unit, and return its true residual, for two products."""
-        self._iterate = iterate
-        self._response = self._respond(iterate)
-        self._residual = self._evaluate()
-        moved = norm(self._c) + norm(self._response)
-        self._response_rounding = _ROUNDING * self._precision * (moved + self._amplified())
-        return self._residual
+        The rounding of one product or sum is taken as one unit of round-off of its norm: individual roundings
+        are at random, so their norms stay near that even for the products of deep networks.
+        """
+        own = self._norm_a + self._norm_iterate + self._norm_coupling * self._norm_response
+        return self._precision * own + self._norm_coupling * self._rounding
+
+    def adopt(self, iterate: Vector) -> float:
+        """Take up an iterate, in the system's unit; return its residual's true norm, infinite if refused."""
+        response = self._respond(iterate)
+        if not all(map(math.isfinite, norms(iterate, response))):
+            return math.inf
+        self._iterate, self._response = iterate, response
+        size = self._evaluate()
+        self._rounding = self._rounding_of_response(self._norm_c)
+        return size
 
     def operator(self, vector: Vector) -> Vector:
         """Return `(I + KᵀK) · vector`."""
         return add_(clone(vector), self._coupling.adjoint(self._coupling.apply(vector)))
 
-    def _amplified(self) -> float:
-        """Return how large `Kξ` may be: what `K` makes of the rounding of `ξ` itself."""
-        return self._coupling_norm * norm(self._iterate)
-
     def _respond(self, iterate: Vector) -> Vector:
         """Return `υ = c + Kξ`."""
         return add_(clone(self._c), self._coupling.apply(iterate))
 
-    def _evaluate(self) -> Vector:
-        """Return `−(a + ξ + Kᵀυ)`."""
-        residual = add_(clone(self._a), self._iterate)
-        return scale_(add_(residual, self._coupling.adjoint(self._response)), -1.0)
+    def _evaluate(self) -> float:
+        """Take the residual as `−(a + ξ + Kᵀυ)` and return its norm."""
+        pulled = self._coupling.adjoint(self._response)
+        self.residual = scale_(add_(add_(clone(self._a), self._iterate), pulled), -1.0)
+        size, self._norm_iterate, self._norm_response, reach = norms(
+            self.residual, self._iterate, self._response, pulled
+        )
+        self._amplified(self._norm_response, reach)
+        return size
+
+    def _rounding_of_response(self, moved: float) -> float:
+        """Bound the rounding of `υ` after a move, and what `K` makes of the rounding of `ξ`."""
+        reach = self._norm_coupling * self._norm_iterate
+        return self._precision * (moved + self._norm_response + reach)
+
+    def _amplified(self, before: float, after: float) -> None:
+        """Note by how much the coupling amplified a vector."""
+        if before > 0.0 and math.isfinite(after):
+            self._norm_coupling = max(self._norm_coupling, after / before)
