@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from gamedyn.plotting.style import COLOURS, add_caption, new_figure, styled
+from gamedyn.plotting.style import add_caption, colour, new_figure, styled
 
 Array = npt.NDArray[np.float64]
 
@@ -21,6 +21,7 @@ def orbits_and_distances(
     reach: float,
     title: str,
     axes_labels: tuple[str, str] = ("x", "y"),
+    reference_label: str = "exact factor",
     caption: str = "",
 ) -> Figure:
     """Phase plane on the left, distance to the equilibrium against the step on the right.
@@ -32,6 +33,7 @@ def orbits_and_distances(
         reach: Half the width of the phase plane's frame; what leaves it is cut.
         title: Title of the phase plane.
         axes_labels: Labels of the phase plane's axes.
+        reference_label: What the dashed lines are.
         caption: What the figure shows.
 
     Returns:
@@ -44,18 +46,19 @@ def orbits_and_distances(
             seen = (np.abs(x) <= 3 * reach) & (np.abs(y) <= 3 * reach)
             last = int(np.argmin(seen)) if not seen.all() else len(x)
             plane.plot(
-                x[:last], y[:last], color=COLOURS[name], marker="o", markersize=2.2, linewidth=1.0, label=name
+                x[:last], y[:last], color=colour(name), marker="o", markersize=2.2, linewidth=1.0, label=name
             )
-            decay.plot(distances[name], color=COLOURS[name], linewidth=2.4, alpha=0.75, label=name)
+            decay.plot(distances[name], color=colour(name), linewidth=2.4, alpha=0.75, label=name)
         x, y = next(iter(orbits.values()))
         plane.plot(x[:1], y[:1], "o", markersize=7, color="white", markeredgecolor="black", zorder=5)
-        plane.annotate("start", (x[0], y[0]), (6, 4), textcoords="offset points", fontsize=9)
+        plain = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+        plane.annotate("start", (x[0], y[0]), (8, 6), textcoords="offset points", fontsize=9, bbox=plain)
         plane.plot(0, 0, "+", color="black", markersize=11, markeredgewidth=1.6, zorder=5)
         plane.set(xlim=(-reach, reach), ylim=(-reach, reach), title=title)
         plane.set(xlabel=axes_labels[0], ylabel=axes_labels[1])
         plane.set_aspect("equal")
         for index, values in enumerate(references.values()):
-            label = "exact factor" if index == 0 else None
+            label = reference_label if index == 0 else None
             decay.plot(values, color="black", linestyle=(0, (4, 3)), linewidth=1.0, label=label, zorder=4)
         steps = max(len(values) for values in distances.values()) - 1
         decay.set(yscale="log", xlim=(0, steps), xlabel="step", ylabel="distance to the equilibrium")

@@ -24,6 +24,19 @@ COLOURS: Mapping[str, str] = MappingProxyType(
     {"SimGD": VERMILLION, "AltGD": GREEN, "CGD": BLUE, "ACGD": PURPLE, "Adam": BLACK}
 )
 
+
+def colour(label: str) -> str:
+    """Colour of a run: its optimizer's own, where the label is an optimizer's name alone.
+
+    Args:
+        label: For instance `"CGD"`, or `"SimGD with R1"`.
+
+    Returns:
+        A hexadecimal colour; orange for whatever is not one of the optimizers.
+    """
+    return COLOURS.get(label, ORANGE)
+
+
 _STYLE: Any = {
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that a figure looks alike everywhere

@@ -1,0 +1,78 @@
+"""Every example runs as a subprocess, small, and leaves the pictures it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+# Example: the arguments that make it tiny. A new example joins by a row here.
+TINY: dict[str, list[str]] = {
+    "bilinear_orbits.py": ["--steps", "8", "--alphas", "1", "3"],
+    "dirac_gan.py": ["--steps", "20", "--loss", "nonsaturating"],
+    "gaussian_mixture.py": [
+        "--steps",
+        "6",
+        "--seeds",
+        "2",
+        "--checks",
+        "3",
+        "--batch-size",
+        "8",
+        "--width",
+        "8",
+        "--samples",
+        "50",
+    ],
+    "icr_quadratic.py": ["--steps", "30"],
+}
+# Examples that decide a claim print it and its verdict; at full size only the verdict is a result.
+WITH_CLAIM = sorted(TINY)
+HEADER = ("Document", "Figure", "Claim", "Command", "Time")
+
+
+def run(example: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / example), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_every_example_has_a_row() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(TINY)
+
+
+@pytest.mark.parametrize("example", sorted(TINY))
+def test_example_runs_small(example: str, tmp_path: Path) -> None:
+    where = ["--out", tmp_path] if example in WITH_CLAIM else []
+    done = run(example, *TINY[example], *where)
+    assert done.returncode == 0, done.stderr
+    if example in WITH_CLAIM:
+        assert done.stdout.splitlines()[-1] in {"claim: held", "claim: did not hold"}
+        pictures = [
+            line.removeprefix("wrote ") for line in done.stdout.splitlines() if line.startswith("wrote ")
+        ]
+        assert pictures
+        assert sorted(pictures) == sorted(str(path) for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("example", WITH_CLAIM)
+def test_header_states_document_figure_claim_command_and_time(example: str) -> None:
+    header = (EXAMPLES / example).read_text(encoding="utf-8").split('"""')[1]
+    assert [line.split()[0] for line in header.splitlines() if line.startswith(HEADER)] == list(HEADER)
+    assert f"python examples/{example}" in header
+
+
+@pytest.mark.parametrize("example", ["bilinear_orbits.py", "icr_quadratic.py", "dirac_gan.py"])
+def test_quick_claims_hold_at_full_size(example: str, tmp_path: Path) -> None:
+    done = run(example, "--out", tmp_path)
+    assert done.stdout.splitlines()[-1] == "claim: held", done.stdout + done.stderr
