@@ -166,7 +166,7 @@ class Demo:
             runs.append(
                 RunCurve(
                     name=method,
-                    label=f"{method}, {how['loss']}: {last['step']} steps, {last['seconds']:.0f} s",
+                    label=f"{method}, {how['loss']} loss: {last['step']} steps, {last['seconds']:.0f} s",
                     samples=samples.numpy(),
                     steps=[line["step"] for line in log],
                     distance=[line["distance"] for line in log],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import re
 import warnings
 from pathlib import Path
@@ -66,7 +67,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no gamedyn checkpoint, or its first bytes are damaged")
     if hashlib.sha256(memoryview(content)[start:]).digest() != content[len(MAGIC) : start]:
         raise ValueError(f"{path} is damaged: its checksum is wrong")
-    state: dict[str, Any] = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path} holds more than tensors and numbers, refused: {reason}") from error
     return state
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from gamedyn.plotting.style import COLOURS, GREY, add_caption, new_figure, styled
 
@@ -135,7 +136,6 @@ def compare_runs(
     columns: int = 8,
     distance: str = "distance",
     caption: str = "",
-    marks: Mapping[str, str] | None = None,
 ) -> Figure:
     """Put real images, each run's samples and their curves into one figure.
 
@@ -146,12 +146,10 @@ def compare_runs(
         columns: Images in a row of a grid.
         distance: Name of the distance, for the axes.
         caption: What the figure shows.
-        marks: Line styles by name of the method; solid where not given.
 
     Returns:
         Three grids above two curves: distance against steps and against seconds.
     """
-    styles = marks or {}
     with styled():
         figure = new_figure(12.0, 8.4)
         parts: Any = figure.subfigures(2, 1, height_ratios=(1.45, 1.0))
@@ -162,12 +160,14 @@ def compare_runs(
             show_images(panel, run.samples, columns, run.label)
         left, right = curves.subplots(1, 2, sharey=True)
         for run in runs:
-            look = {"color": COLOURS[run.name], "linestyle": styles.get(run.name, "-")}
-            left.plot(run.steps, run.distance, label=run.name, **look)
-            right.plot(run.seconds, run.distance, label=run.name, **look)
+            left.plot(run.steps, run.distance, label=run.name, color=COLOURS[run.name])
+            right.plot(run.seconds, run.distance, label=run.name, color=COLOURS[run.name])
         for panel, label in ((left, "generator steps"), (right, "seconds of training")):
             panel.axhline(floor, color=GREY, linestyle=":", linewidth=1.2, label="real against real")
             panel.set(xlabel=label, yscale="log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            panel.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+            panel.yaxis.set_minor_locator(NullLocator())
             panel.set_xlim(left=0)
         left.set_ylabel(textwrap.fill(distance, 34))
         left.legend(loc="upper right")
