@@ -113,7 +113,7 @@ def conjugate_gradients(
     iterations = 0
     while True:
         doubt = system.doubt()
-        claimed, floored, spent = size <= threshold, size <= doubt, iterations >= max_iter
+        claimed, floored, spent = size + doubt <= threshold, size <= doubt, iterations >= max_iter
         if claimed or floored or spent:
             size = system.settle(threshold, size)
             doubt = system.doubt()
@@ -123,7 +123,7 @@ def conjugate_gradients(
                 return Result.CONVERGED, iterations, _relative(size, system)
             if spent:
                 return Result.TRUNCATED, iterations, _relative(size, system)
-            if size <= max(threshold, doubt) or size > 0.5 * verified:
+            if size <= doubt or size > 0.5 * verified:
                 return Result.STAGNATED, iterations, _relative(size, system)
             verified = size
             direction, slope = clone(system.residual), size * size

@@ -16,7 +16,7 @@ import torch
 from torch.utils.dlpack import from_dlpack
 
 from gamedyn.solvers.cg import Operator
-from gamedyn.solvers.vectors import Vector
+from gamedyn.solvers.vectors import Vector, norm, precision
 
 ENGINES = ("torch", "scipy", "cupy")
 
@@ -95,7 +95,7 @@ def krylov(
         method: "cg" or "gmres".
         operator: The square map.
         rhs: The right-hand side; its tensors must live on the engine's device.
-        threshold: Tolerance on the norm of the engine's own residual.
+        threshold: Tolerance on the norm of the engine's own residual, no lower than round-off.
         max_iter: The most iterations to take.
         restart: Iterations per GMRES cycle.
         x0: The initial iterate; zero for None.
@@ -121,6 +121,8 @@ def krylov(
         parts = torch.split(from_dlpack(array), [like.numel() for like in rhs])
         return [part.view(like.shape).to(like.dtype) for part, like in zip(parts, rhs, strict=True)]
 
+    # below that the engines' recurrences go on to 0 / 0
+    threshold = max(threshold, precision(rhs) * norm(rhs))
     iterations = 0
 
     def count(_: Any) -> None:

@@ -3,7 +3,7 @@
 import math
 
 from gamedyn.solvers.mixed_hessian import Coupling
-from gamedyn.solvers.vectors import Vector, add_, clone, norms, precision, scale_, unit, zeros_like
+from gamedyn.solvers.vectors import Vector, add_, clone, norm, norms, precision, scale_, unit, zeros_like
 
 
 class ZeroSumSystem:
@@ -40,7 +40,7 @@ class ZeroSumSystem:
         self._coupling = coupling
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
         self._c = scale_(clone(gradient_y), 1.0 / self.unit)
-        self._norm_a, self._norm_c = norms(self._a, self._c)
+        self._norm_c = norm(self._c)
         self._precision = precision([*gradient_x, *gradient_y])
         self._norm_coupling = 0.0  # the largest amplification seen: a lower bound on ‖K‖
         self._rounding = 0.0  # a bound on the rounding that υ has gathered
@@ -63,9 +63,8 @@ class ZeroSumSystem:
         if guess is not None:
             iterate = clone(guess)
             response = self._respond(iterate)
-            if math.hypot(*norms(add_(clone(iterate), self._a), response)) < math.hypot(
-                self._norm_a, self._norm_c
-            ):
+            objective = norm([*add_(clone(iterate), self._a), *response])
+            if objective < norm([*self._a, *self._c]):
                 self._iterate, self._response = iterate, response
                 size = self._evaluate()
                 self._rounding = self._rounding_of_response(self._norm_c)
@@ -92,13 +91,13 @@ class ZeroSumSystem:
         return self.adopt(self._iterate) if size + doubt > threshold and doubt > 0.1 * size else size
 
     def doubt(self) -> float:
-        """Return a bound on the rounding in the residual: of its own sum, and of `υ` as `Kᵀ` amplifies it.
+        """Return a bound on the rounding in the residual: of its terms, and of `υ` as `Kᵀ` amplifies it.
 
-        The rounding of one product or sum is taken as one unit of round-off of its norm: individual roundings
-        are at random, so their norms stay near that even for the products of deep networks.
+        The terms are `Kᵀυ` and `a + ξ`, which is of the same size wherever the bound matters. The rounding of
+        one product or sum is taken as one unit of round-off of its norm: individual roundings are at random,
+        so their norms stay near that even for the products of deep networks.
         """
-        own = self._norm_a + self._norm_iterate + self._norm_coupling * self._norm_response
-        return self._precision * own + self._norm_coupling * self._rounding
+        return self._norm_coupling * (2.0 * self._precision * self._norm_response + self._rounding)
 
     def adopt(self, iterate: Vector) -> float:
         """Take up an iterate, in the system's unit; return its residual's true norm, infinite if refused."""
