@@ -64,15 +64,16 @@ def main(args: Args) -> None:
         factors.append(factor)
         worst = max(worst, float(np.abs(measured - factor).max()))
         ends = ", ".join(f"{name} {values[-1]:.3g}" for name, values in distances.items())
-        print(f"α = {alpha:g}: CGD's factor {factor:.6f} a step; distance 0.707 -> {ends}")
+        f = f"{alpha:g}xy".removeprefix("1xy") or "xy"
+        print(f"f = {f}: CGD's factor {factor:.6f} a step; distance 0.707 -> {ends}")
         picture = orbits_and_distances(
             orbits,
             distances,
             exact,
             reach=1.5,
-            title=rf"f = {alpha:g}xy,  $\eta$ = {args.lr:g}",
-            caption=f"Four optimizers on f = {alpha:g}xy. SimGD diverges, AltGD circles, CGD contracts by "
-            f"{factor:.4f} a step. Dashed: exact factors; AltGD's distance oscillates about a constant.",
+            title=rf"f = {f},  $\eta$ = {args.lr:g}",
+            caption=f"Four optimizers on f = {f}. SimGD diverges, AltGD circles, CGD contracts by "
+            f"{factor:.4f} a step. Dashed: exact factors; AltGD turns on an ellipse.",
         )
         print("wrote", save(picture, args.out / f"bilinear_orbits_alpha_{alpha:g}.png"))
 

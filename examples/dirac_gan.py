@@ -78,7 +78,7 @@ def main(args: Args) -> None:
         axes_labels=("x  (where the generator is)", "y  (slope of the discriminator)"),
         reference_label="linearisation",
         caption="The smallest GAN: the generator places a point at x, the data lie at 0, the discriminator "
-        f"is t ↦ yt. Without regularisation only CGD converges; the R1 penalty (γ = {args.r1:g}) makes SimGD "
+        f"is t ↦ yt. Without a penalty only CGD converges at a linear rate; R1 (γ = {args.r1:g}) makes SimGD "
         "converge too. Dashed: the factors at the equilibrium, which far from it are only a guide.",
     )
     print("wrote", save(picture, args.out / f"dirac_gan_{args.loss}.png"))
