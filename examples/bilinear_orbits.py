@@ -64,7 +64,7 @@ def main(args: Args) -> None:
         factors.append(factor)
         worst = max(worst, float(np.abs(measured - factor).max()))
         ends = ", ".join(f"{name} {values[-1]:.3g}" for name, values in distances.items())
-        f = f"{alpha:g}xy".removeprefix("1xy") or "xy"
+        f = "xy" if alpha == 1 else f"{alpha:g}xy"
         print(f"f = {f}: CGD's factor {factor:.6f} a step; distance 0.707 -> {ends}")
         picture = orbits_and_distances(
             orbits,

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from problems import LINEAR_GAMES, OPTIMIZERS
 
 from gamedyn.dynamics import growth, iteration_matrix, run, spectral_radius, stability_map, trajectory
@@ -175,6 +176,12 @@ def test_wrong_questions_are_refused() -> None:
         run(game, "ACGD", game.start, lr=0.1, steps=3)
     with pytest.raises(ValueError, match=r"\(3, 3\), got \(2, 2\)"):
         iteration_matrix("SimGD", np.eye(2), (1, 2), 0.1)
+
+
+def test_an_optimizer_without_players_is_refused() -> None:
+    x, y = Bilinear(1.0).parameters()
+    with pytest.raises(ValueError, match="of SGD must carry a 'player'"):
+        trajectory(torch.optim.SGD([x, y], lr=0.1), Bilinear(1.0).closure(x, y), 1)
 
 
 def test_boundary_cells_are_those_next_to_a_change() -> None:

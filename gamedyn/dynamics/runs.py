@@ -44,6 +44,9 @@ def trajectory(optimizer: Steppable, closure: Callable[[], Any], steps: int) -> 
     Returns:
         The iterates in float64; each player's parameters flattened and joined in the optimizer's order.
 
+    Raises:
+        ValueError: If a parameter group belongs to no player.
+
     Example:
         >>> from gamedyn.games import Bilinear
         >>> from gamedyn.optimizers import CGD
@@ -54,6 +57,11 @@ def trajectory(optimizer: Steppable, closure: Callable[[], Any], steps: int) -> 
         [[1.0], [0.891089]]
     """
     groups = optimizer.param_groups
+    if any("player" not in group for group in groups):
+        raise ValueError(
+            f"every parameter group of {type(optimizer).__name__} must carry a 'player'; "
+            "take an optimizer of gamedyn.optimizers"
+        )
     players = [[p for g in groups if g["player"] == i for p in g["params"]] for i in (0, 1)]
 
     def position(player: int) -> Array:

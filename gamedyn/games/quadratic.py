@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gamedyn.dynamics.matrices import optimizer_name
 from gamedyn.games.base import Array, ExactGame, as_matrix, as_vector, times
 
 
@@ -139,8 +140,6 @@ class Quadratic(ExactGame):
             >>> round(float(rotation), 6), float(flip)
             (0.016917, nan)
         """
-        from gamedyn.dynamics.matrices import optimizer_name
-
         if self.sizes != (1, 1):
             raise ValueError(f"the boundary is known for players of one coordinate each, got {self.sizes}")
         name = optimizer_name(optimizer)
