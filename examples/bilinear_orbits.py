@@ -5,7 +5,7 @@ Figure    Fig. 2: f = αxy, α = 1, 3, 6, both step sizes 0.2, 50 steps from (0.
 Claim     SimGD diverges, AltGD circles, CGD converges at every α, and faster for larger α: a step
           multiplies the distance to the equilibrium by exactly 1/√(1 + η²α²)
 Command   python examples/bilinear_orbits.py
-Time      5 s on one CPU core
+Time      8 s on one CPU core
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ Claim     SimGD moves away from the equilibrium and AltGD circles it; the R1 pen
           and CGD converges without one. Near the equilibrium a step of SimGD, AltGD and CGD multiplies the
           distance by √(1 + η²/4), 1 and 1/√(1 + η²/4)
 Command   python examples/dirac_gan.py
-Time      5 s on one CPU core
+Time      8 s on one CPU core
 """
 
 from dataclasses import dataclass

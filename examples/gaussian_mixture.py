@@ -7,7 +7,7 @@ Claim     on the zero-sum loss SimGD diverges or stays on few modes at every con
           CGD is stable at one twenty times larger and covers all eight; ACGD and alternating Adam cover
           them too
 Command   python examples/gaussian_mixture.py
-Time      4 min on one CPU core (3000 steps, 3 seeds); --steps 600 --seeds 1 for a first look
+Time      3 min on one CPU core (3000 steps, 3 seeds); --steps 600 --seeds 1 for a first look
 
 Step sizes were chosen on seeds 0 to 2, and the claim is decided on others, 3 to 5. SimGD's was chosen among
 0.01, 0.05, 0.1, 0.2 (the samples leave the ring) and 0.3 (the loss overflows); CGD's among 0.01, 0.1, 0.3

@@ -6,7 +6,7 @@ Figure    the two panels on f = x² + 10xy + y²: phase plane, and y against the
 Claim     SimGD at step sizes (0.09, 0.01) converges to the origin although y, which maximises, gains by
           leaving it: with x held, y diverges. The factor a step is the spectral radius 0.962497
 Command   python examples/icr_quadratic.py
-Time      3 s on one CPU core
+Time      6 s on one CPU core
 """
 
 from dataclasses import dataclass
