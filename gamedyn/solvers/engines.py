@@ -136,20 +136,29 @@ def krylov(
         target = flat(rhs)
         size = target.shape[0]
         linear = engine.linalg.LinearOperator((size, size), matvec=matvec, dtype=target.dtype)
-        start = None if x0 is None else flat(x0)
+        start = flat([torch.zeros_like(like) for like in rhs] if x0 is None else x0)
         if method == "cg":
             array, _ = engine.linalg.cg(
                 linear, target, x0=start, rtol=0.0, atol=threshold, maxiter=max_iter, callback=count
             )
             return unflat(array), iterations
-        residual = math.inf
-        while iterations < max_iter:  # `maxiter=1` is one cycle to either engine, which otherwise disagree
+        residual = float(engine.xp.linalg.norm(target - matvec(start)))
+        while threshold < residual < math.inf and iterations < max_iter:
             length = min(restart, max_iter - iterations, size)
-            start, _ = engine.linalg.gmres(
-                linear, target, x0=start, rtol=0.0, atol=threshold, restart=length, maxiter=1
-            )
+            try:  # `maxiter=1` is one cycle to either engine, which otherwise disagree
+                array, _ = engine.linalg.gmres(
+                    linear, target, x0=start, rtol=0.0, atol=threshold, restart=length, maxiter=1
+                )
+                error = float(engine.xp.linalg.norm(target - matvec(array)))
+            except numpy.linalg.LinAlgError:
+                error = math.nan
+            if not math.isfinite(error) and length > 1:
+                restart = (
+                    length // 2
+                )  # cupy divides by zero where the Krylov space is complete before the cycle
+                continue
             iterations += length
-            previous, residual = residual, float(engine.xp.linalg.norm(target - matvec(start)))
-            if not residual < 0.999 * previous or residual <= threshold:
+            if not error < 0.999 * residual:
                 break
+            start, residual = array, error
         return unflat(start), iterations

@@ -50,7 +50,8 @@ def scaled(vector: Sequence[Tensor], scaling: Scaling) -> Vector:
 
 def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
     """Return the Euclidean inner product; only for vectors whose squares are representable."""
-    return sum(_read([torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in zip(left, right, strict=True)]))
+    pairs = [(_wide(a).reshape(-1), _wide(b).reshape(-1)) for a, b in zip(left, right, strict=True)]
+    return sum(_read([torch.dot(a, b) for a, b in pairs]))
 
 
 def norms(*vectors: Sequence[Tensor]) -> list[float]:
@@ -74,7 +75,7 @@ def absolute_sum(*vectors: Sequence[Tensor]) -> float:
     Unlike a Euclidean norm it neither under- nor overflows for entries around 1e±25 in float32, and it
     reads each tensor once.
     """
-    tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
+    tensors = [_wide(tensor) for vector in vectors for tensor in vector if tensor.numel()]
     return sum(_read(torch._foreach_norm(tensors, 1))) if tensors else 0.0
 
 
@@ -93,6 +94,11 @@ def unit(*vectors: Sequence[Tensor]) -> float:
 def precision(vector: Sequence[Tensor]) -> float:
     """Return the largest unit round-off among the tensors."""
     return max((torch.finfo(tensor.dtype).eps for tensor in vector), default=torch.finfo(torch.float64).eps)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Return a tensor whose dtype can hold a sum over its entries: float16 ends at 65504."""
+    return tensor.float() if tensor.dtype is torch.float16 else tensor
 
 
 def _read(scalars: Sequence[Tensor]) -> list[float]:

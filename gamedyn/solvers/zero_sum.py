@@ -60,7 +60,7 @@ class ZeroSumSystem:
         """Take up a guess, in the system's unit, if it beats not moving; return the residual's norm."""
         self._iterate, self._response = zeros_like(self._a), clone(self._c)
         self.rhs_norm = size = self._evaluate()
-        if guess is not None:
+        if guess is not None and math.isfinite(size):  # a broken right-hand side is not to be passed over
             iterate = clone(guess)
             response = self._respond(iterate)
             objective = norm([*add_(clone(iterate), self._a), *response])
