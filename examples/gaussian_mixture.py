@@ -10,8 +10,9 @@ Command   python examples/gaussian_mixture.py
 Time      3 min on one CPU core (3000 steps, 3 seeds); --steps 600 --seeds 1 for a first look
 
 Step sizes were chosen by a few runs on seeds 0 to 2 (not every size on every seed), and the claim is decided
-on others, 3 to 5. SimGD's was chosen among 0.01, 0.05, 0.1, 0.2 (the samples leave the ring) and 0.3 (the loss overflows); CGD's among 0.01, 0.1, 0.3
-and 1; Adam's and ACGD's among 0.001 and 0.003 (ACGD loses modes again now and then).
+on others, 3 to 5. SimGD's was chosen among 0.01, 0.05, 0.1, 0.2 (the samples leave the ring) and 0.3 (the
+loss overflows); CGD's among 0.01, 0.1, 0.3 and 1; Adam's and ACGD's among 0.001 and 0.003 (at which ACGD
+loses modes again now and then).
 A mode counts as covered when it receives a fifth of its fair share of all samples within 0.1.
 """
 
@@ -131,8 +132,8 @@ def main(args: Args) -> None:
         samples,
         ring.centers.numpy(),
         caption="GAN on a ring of eight Gaussians (std 0.02), zero-sum loss; mean and range of "
-        f"{args.seeds} seeds. Constant step sizes: SimGD at {args.lr_simgd:g}, the best of those tried, CGD at "
-        f"{args.lr_cgd:g}. Adaptive: Adam at {args.lr_adam:g}, ACGD at {args.lr_acgd:g}. Below: samples of "
+        f"{args.seeds} seeds. Constant step sizes: SimGD at {args.lr_simgd:g}, the best of those tried, "
+        f"CGD at {args.lr_cgd:g}. Adaptive: Adam at {args.lr_adam:g}, ACGD at {args.lr_acgd:g}. Below: samples of "
         "the first seed at the end, over the centres.",
     )
     print("wrote", save(picture, args.out / "gaussian_mixture.png"))
