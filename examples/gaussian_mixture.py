@@ -133,8 +133,8 @@ def main(args: Args) -> None:
         ring.centers.numpy(),
         caption="GAN on a ring of eight Gaussians (std 0.02), zero-sum loss; mean and range of "
         f"{args.seeds} seeds. Constant step sizes: SimGD at {args.lr_simgd:g}, the best of those tried, "
-        f"CGD at {args.lr_cgd:g}. Adaptive: Adam at {args.lr_adam:g}, ACGD at {args.lr_acgd:g}. Below: samples of "
-        "the first seed at the end, over the centres.",
+        f"CGD at {args.lr_cgd:g}. Adaptive: Adam at {args.lr_adam:g}, ACGD at {args.lr_acgd:g}. Below: "
+        "samples of the first seed at the end, over the centres.",
     )
     print("wrote", save(picture, args.out / "gaussian_mixture.png"))
     print("held if CGD, ACGD and Adam cover at least 7 modes on every seed, and SimGD at most 4 on any")
