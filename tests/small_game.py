@@ -58,3 +58,14 @@ def state_of(opt: GameOptimizer) -> list[Tensor]:
     """Return a copy of every tensor of the per-parameter state, in a fixed order."""
     state = opt.state_dict()["state"]
     return [state[index][name].clone() for index in sorted(state) for name in sorted(state[index])]
+
+
+def everyone(pair: Pair) -> list[Tensor]:
+    return [parameter for player in pair for parameter in player]
+
+
+def place(pair: Pair, point: list[Tensor]) -> None:
+    """Set all parameters to a point."""
+    with torch.no_grad():
+        for parameter, value in zip(everyone(pair), point, strict=True):
+            parameter.copy_(value)

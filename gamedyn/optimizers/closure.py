@@ -40,6 +40,8 @@ def evaluate(closure: Closure, parameters: Iterable[Tensor], players: int) -> Te
     watched = list(parameters)
     before = [_fingerprint(parameter) for parameter in watched]
     with torch.enable_grad():
+        if torch.is_autocast_cache_enabled():  # an autocast around the step holds casts of older parameters
+            torch.clear_autocast_cache()
         value = closure()
         losses = _checked(value, players)
     for parameter, (grad, version) in zip(watched, before, strict=True):
