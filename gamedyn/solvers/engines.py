@@ -16,7 +16,7 @@ import torch
 from torch.utils.dlpack import from_dlpack
 
 from gamedyn.solvers.cg import Operator
-from gamedyn.solvers.vectors import Vector, norm, precision
+from gamedyn.solvers.vectors import Vector, add_, clone, norm, precision, zeros_like
 
 ENGINES = ("torch", "scipy", "cupy")
 
@@ -115,7 +115,9 @@ def krylov(
     dtype = torch.float64 if any(tensor.dtype is torch.float64 for tensor in rhs) else torch.float32
 
     def flat(vector: Vector) -> Any:
-        return engine.xp.from_dlpack(torch.cat([tensor.detach().reshape(-1).to(dtype) for tensor in vector]))
+        array = engine.xp.from_dlpack(torch.cat([tensor.detach().reshape(-1).to(dtype) for tensor in vector]))
+        # numpy 1 imports read-only, and scipy works in place on what a product returned
+        return array if getattr(array.flags, "writeable", True) else array.copy()
 
     def unflat(array: Any) -> Vector:
         parts = torch.split(from_dlpack(array), [like.numel() for like in rhs])
@@ -132,24 +134,30 @@ def krylov(
     def matvec(array: Any) -> Any:
         return flat(operator(unflat(engine.xp.ascontiguousarray(array))))
 
+    def missing(iterate: Vector) -> float:
+        return norm(add_(clone(rhs), operator(iterate), -1.0))
+
+    if threshold == 0.0:  # by its floor above, only for a zero right-hand side
+        return zeros_like(rhs), 0
+    iterate = zeros_like(rhs) if x0 is None else x0
     with engine.on_current_stream():
         target = flat(rhs)
         size = target.shape[0]
         linear = engine.linalg.LinearOperator((size, size), matvec=matvec, dtype=target.dtype)
-        start = flat([torch.zeros_like(like) for like in rhs] if x0 is None else x0)
         if method == "cg":
             array, _ = engine.linalg.cg(
-                linear, target, x0=start, rtol=0.0, atol=threshold, maxiter=max_iter, callback=count
+                linear, target, x0=flat(iterate), rtol=0.0, atol=threshold, maxiter=max_iter, callback=count
             )
             return unflat(array), iterations
-        residual = float(engine.xp.linalg.norm(target - matvec(start)))
+        residual = missing(iterate)
         while threshold < residual < math.inf and iterations < max_iter:
             length = min(restart, max_iter - iterations, size)
             try:  # `maxiter=1` is one cycle to either engine, which otherwise disagree
                 array, _ = engine.linalg.gmres(
-                    linear, target, x0=start, rtol=0.0, atol=threshold, restart=length, maxiter=1
+                    linear, target, x0=flat(iterate), rtol=0.0, atol=threshold, restart=length, maxiter=1
                 )
-                error = float(engine.xp.linalg.norm(target - matvec(array)))
+                candidate = unflat(array)
+                error = missing(candidate)
             except numpy.linalg.LinAlgError:
                 error = math.nan
             if not math.isfinite(error) and length > 1:
@@ -160,5 +168,5 @@ def krylov(
             iterations += length
             if not error < 0.999 * residual:
                 break
-            start, residual = array, error
-        return unflat(start), iterations
+            iterate, residual = candidate, error
+        return iterate, iterations
