@@ -30,9 +30,10 @@ TINY: dict[str, list[str]] = {
         "50",
     ],
     "icr_quadratic.py": ["--steps", "30"],
+    "quickstart.py": [],
 }
 # Examples that decide a claim print it and its verdict; at full size only the verdict is a result.
-WITH_CLAIM = sorted(TINY)
+WITH_CLAIM = sorted(set(TINY) - {"quickstart.py"})
 HEADER = ("Document", "Figure", "Claim", "Command", "Time")
 
 
@@ -63,6 +64,15 @@ def test_example_runs_small(example: str, tmp_path: Path) -> None:
         ]
         assert pictures
         assert sorted(pictures) == sorted(str(path) for path in tmp_path.iterdir())
+
+
+def test_quickstart_is_the_readmes_snippet_and_learns_the_circle() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    source = (EXAMPLES / "quickstart.py").read_text(encoding="utf-8").split('"""\n\n', 1)[1]
+    lines = [line.split("  # noqa")[0] for line in source.splitlines() if line]
+    assert all(line in readme for line in lines)
+    radius = float(run("quickstart.py").stdout.split("samples: ")[1].split()[0])
+    assert abs(radius - 1.0) < 0.1
 
 
 @pytest.mark.parametrize("example", WITH_CLAIM)
