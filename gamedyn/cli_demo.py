@@ -59,6 +59,7 @@ class Demo:
         if not 0.0 < self.minutes < float("inf"):
             raise ValueError(f"--minutes must be a positive number, got {self.minutes}")
         began = time.perf_counter()
+        config, training, held_out = self._data()
         print("1/3  Implicit competitive regularisation and the bilinear game")
         cells, steps = (100, 200) if self.quick else (400, 500)
         IcrQuadratic(out=self.out / "icr").run()
@@ -66,7 +67,6 @@ class Demo:
         IcrBilinear(out=self.out / "icr").run()
 
         print("2/3  A GAN on real images")
-        config, training, held_out = self._data()
         print(
             f"  {training.name}: {len(training)} images {tuple(training.shape)} to train on, "
             f"{len(held_out)} held out; DCGAN with {config.dim} channels, batches of {config.batch_size}"
@@ -94,7 +94,7 @@ class Demo:
         elif self.data_root is not None:
             raise FileNotFoundError(f"no CIFAR-10 in {root}; leave out --data-root for the digits")
         else:
-            print(f"  no CIFAR-10 in {root}: taking scikit-learn's digits")
+            print(f"No CIFAR-10 in {root}: taking scikit-learn's digits")
             name, training, held_out = "digits", load_digits(), load_digits("test")
         settings: dict[str, Any] = {"dataset": name, "seed": self.seed, **SETTINGS[name]}
         if self.steps is not None or self.quick:

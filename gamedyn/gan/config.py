@@ -51,7 +51,7 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 16 for points."""
     init: InitName | None = None
-    """Initial weights for images: dcgan (normal, 0.02; the default on cifar10) or tflib (the WGAN-GP code's)."""
+    """Initial weights for images: dcgan (normal, 0.02; default on cifar10) or tflib (the WGAN-GP code's)."""
     rtol: float = 1e-2
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
     max_iter: int = 20
