@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam"]
 LossName = Literal["minimax", "non-saturating", "wgan"]
-InitName = Literal["dcgan", "tflib"]
+InitName = Literal["tflib", "torch"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": get_args(DatasetName),
@@ -51,7 +51,7 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 16 for points."""
     init: InitName | None = None
-    """Initial weights for images: dcgan (normal, 0.02; default on cifar10) or tflib (the WGAN-GP code's)."""
+    """Initial weights for images: of the WGAN-GP code (tflib) or torch's own (the default on cifar10)."""
     rtol: float = 1e-2
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
     max_iter: int = 20
@@ -93,7 +93,7 @@ class TrainConfig:
 LOSS_OF = {"simgd": "minimax", "altgd": "minimax", "cgd": "wgan", "acgd": "wgan", "adam": "non-saturating"}
 RATE_OF = {"simgd": 1e-2, "altgd": 1e-2, "cgd": 1e-2, "acgd": 5e-4, "adam": 2e-4}
 SIZES = {
-    "cifar10": {"steps": 5000, "batch_size": 64, "dim": 64, "latent": 128, "init": "dcgan"},
+    "cifar10": {"steps": 5000, "batch_size": 64, "dim": 64, "latent": 128, "init": "torch"},
     "digits": {"steps": 2000, "batch_size": 64, "dim": 32, "latent": 64, "init": "tflib"},
     "ring": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16, "init": "tflib"},
     "grid": {"steps": 2000, "batch_size": 256, "dim": 128, "latent": 16, "init": "tflib"},

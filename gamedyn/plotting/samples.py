@@ -117,7 +117,7 @@ class RunCurve:
         samples: Its last samples, shape `(n, channels, height, width)`.
         steps: Where it was measured, shape `(k,)`.
         distance: The measured distance to held-out images, shape `(k,)`.
-        seconds: Training time up to there, shape `(k,)`.
+        seconds: Training time up to there, shape `(k,)`; `None` leaves it out.
     """
 
     name: str
@@ -125,7 +125,7 @@ class RunCurve:
     samples: npt.ArrayLike
     steps: Sequence[float]
     distance: Sequence[float]
-    seconds: Sequence[float]
+    seconds: Sequence[float] | None = None
 
 
 def compare_runs(
@@ -148,7 +148,7 @@ def compare_runs(
         caption: What the figure shows.
 
     Returns:
-        Three grids above two curves: distance against steps and against seconds.
+        Three grids above the curves: distance against steps and, where timed, against seconds.
     """
     with styled():
         figure = new_figure(12.0, 8.4)
@@ -158,18 +158,20 @@ def compare_runs(
         show_images(axes[0], real, columns, "real images")
         for panel, run in zip(axes[1:], runs, strict=True):
             show_images(panel, run.samples, columns, run.label)
-        left, right = curves.subplots(1, 2, sharey=True)
+        timed = [run for run in runs if run.seconds is not None]
+        panels = curves.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
         for run in runs:
-            left.plot(run.steps, run.distance, label=run.name, color=COLOURS[run.name])
-            right.plot(run.seconds, run.distance, label=run.name, color=COLOURS[run.name])
-        for panel, label in ((left, "generator steps"), (right, "seconds of training")):
-            panel.axhline(floor, color=GREY, linestyle=":", linewidth=1.2, label="real against real")
+            panels[0].plot(run.steps, run.distance, label=run.name, color=COLOURS[run.name])
+        for run in timed:
+            panels[1].plot(run.seconds, run.distance, color=COLOURS[run.name])
+        for panel, label in zip(panels, ("generator steps", "seconds of training"), strict=False):
+            panel.axhline(floor, color=GREY, linestyle=":", linewidth=1.2, label="real images")
             panel.set(xlabel=label, yscale="log")
             panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             panel.yaxis.set_major_formatter(FormatStrFormatter("%g"))
             panel.yaxis.set_minor_locator(NullLocator())
             panel.set_xlim(left=0)
-        left.set_ylabel(textwrap.fill(distance, 34))
-        left.legend(loc="upper right")
+        panels[0].set_ylabel(textwrap.fill(distance, 34))
+        curves.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs) + 1)
         add_caption(figure, caption)
     return figure

@@ -1,4 +1,4 @@
-"""Weight initialisation: of the WGAN-GP paper's released code, and of the DCGAN paper."""
+"""Initial weights: those of the WGAN-GP paper's released code, or torch's own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-Scheme = Literal["tflib", "dcgan"]
-
-DCGAN_STD = 0.02
+Scheme = Literal["tflib", "torch"]
 
 
 def initialise(network: nn.Module, scheme: Scheme = "tflib") -> None:
@@ -23,15 +21,17 @@ def initialise(network: nn.Module, scheme: Scheme = "tflib") -> None:
       :math:`\text{fan\_in} = \text{in}\,k^2` and :math:`\text{fan\_out} = \text{out}\,k^2 / \text{stride}^2`;
     - transposed convolution: the same with the stride dividing `fan_in` instead.
 
-    `dcgan`, of the DCGAN paper: all weights are normal with standard deviation 0.02. A critic that
-    starts this flat is what an unregularised Wasserstein game needs: with `tflib` its values are of
-    order one from the start and it runs away from the generator.
+    Biases are zero.
 
-    Biases are zero. Normalisation layers keep torch's defaults (scale 1, offset 0).
+    `torch`: what the layers draw by themselves, uniform with variance :math:`1 / (3\,\text{fan\_in})`, biases
+    included. A critic that starts this flat suits an unregularised Wasserstein game on larger images:
+    with `tflib` its values are of order one from the start and it runs away from the generator.
+
+    Normalisation layers keep torch's defaults (scale 1, offset 0) in both.
 
     Args:
         network: The network to initialise; draws from torch's global generator.
-        scheme: `tflib` or `dcgan`.
+        scheme: `tflib` or `torch`.
 
     Raises:
         ValueError: If the scheme is unknown.
@@ -44,18 +44,17 @@ def initialise(network: nn.Module, scheme: Scheme = "tflib") -> None:
 
     References:
         Gulrajani et al., Improved Training of Wasserstein GANs, 2017; `tflib/ops` of its repository.
-        Radford, Metz and Chintala, Unsupervised Representation Learning with DCGANs, 2016, section 4.
     """
-    if scheme not in {"tflib", "dcgan"}:
-        raise ValueError(f"scheme must be 'tflib' or 'dcgan', got {scheme!r}")
+    if scheme not in {"tflib", "torch"}:
+        raise ValueError(f"scheme must be 'tflib' or 'torch', got {scheme!r}")
     for layer in network.modules():
         if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             continue
-        if scheme == "dcgan":
-            nn.init.normal_(layer.weight, std=DCGAN_STD)
-        else:
-            bound = math.sqrt(3.0 * tflib_variance(layer))
-            nn.init.uniform_(layer.weight, -bound, bound)
+        if scheme == "torch":
+            layer.reset_parameters()
+            continue
+        bound = math.sqrt(3.0 * tflib_variance(layer))
+        nn.init.uniform_(layer.weight, -bound, bound)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
 
