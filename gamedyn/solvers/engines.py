@@ -101,7 +101,8 @@ def krylov(
         x0: The initial iterate; zero for None.
 
     Returns:
-        The engine's iterate and its iterations. Whether it converged is the caller's to find out.
+        The engine's iterate and its iterations. Whether it converged is the caller's to find out; NaN where a
+        product was not finite, whatever the engine made of it.
 
     Raises:
         ValueError: If a tensor lives on another device than the engine's.
@@ -131,11 +132,21 @@ def krylov(
         nonlocal iterations
         iterations += 1
 
+    finite: list[torch.Tensor] = []  # one flag per product, left on the device until the end
+
+    def apply(vector: Vector) -> Vector:
+        product = operator(vector)
+        finite.extend(torch.isfinite(tensor).all() for tensor in product)
+        return product
+
     def matvec(array: Any) -> Any:
-        return flat(operator(unflat(engine.xp.ascontiguousarray(array))))
+        return flat(apply(unflat(engine.xp.ascontiguousarray(array))))
 
     def missing(iterate: Vector) -> float:
-        return norm(add_(clone(rhs), operator(iterate), -1.0))
+        return norm(add_(clone(rhs), apply(iterate), -1.0))
+
+    def verdict(iterate: Vector) -> Vector:
+        return iterate if all(finite) else [torch.full_like(tensor, math.nan) for tensor in iterate]
 
     if threshold == 0.0:  # by its floor above, only for a zero right-hand side
         return zeros_like(rhs), 0
@@ -148,7 +159,7 @@ def krylov(
             array, _ = engine.linalg.cg(
                 linear, target, x0=flat(iterate), rtol=0.0, atol=threshold, maxiter=max_iter, callback=count
             )
-            return unflat(array), iterations
+            return verdict(unflat(array)), iterations
         residual = missing(iterate)
         while threshold < residual < math.inf and iterations < max_iter:
             length = min(restart, max_iter - iterations, size)
@@ -160,13 +171,12 @@ def krylov(
                 error = missing(candidate)
             except numpy.linalg.LinAlgError:
                 error = math.nan
-            if not math.isfinite(error) and length > 1:
-                restart = (
-                    length // 2
-                )  # cupy divides by zero where the Krylov space is complete before the cycle
+            if not math.isfinite(error) and length > 1 and all(finite):
+                # cupy divides by zero where the Krylov space is complete before the cycle
+                restart = length // 2
                 continue
             iterations += length
             if not error < 0.999 * residual:
                 break
             iterate, residual = candidate, error
-        return iterate, iterations
+        return verdict(iterate), iterations
