@@ -52,6 +52,9 @@ class OptimizerInfo:
     def name(self) -> str:
         return self.cls.__name__
 
+    def __repr__(self) -> str:
+        return self.name
+
     def build(self, pair: Pair, **kwargs: Any) -> GameOptimizer:
         """Build the optimizer with a learning rate at which the test game moves visibly."""
         return self.cls(*pair, **{"lr": 0.05, **kwargs})
