@@ -73,10 +73,10 @@ class Demo:
             f"  {training.name}: {len(training)} images {tuple(training.shape)} to train on, "
             f"{len(held_out)} held out; DCGAN with {config.dim} channels, batches of {config.batch_size}"
         )
-        floor, logs = self._train(config, training, held_out)
+        floor, logs, samples = self._train(config, training, held_out)
 
         print("3/3  The figure")
-        self._draw(config, held_out, floor, logs)
+        self._draw(config, held_out, floor, logs, samples)
         print("Files:")
         for path in sorted(path for path in self.out.rglob("*") if path.is_file()):
             print(f"  {path}")
@@ -107,7 +107,7 @@ class Demo:
 
     def _train(
         self, config: TrainConfig, training: ImageSet, held_out: ImageSet
-    ) -> tuple[float, dict[str, list[dict[str, Any]]]]:
+    ) -> tuple[float, dict[str, list[dict[str, Any]]], dict[str, Tensor]]:
         """Train with each method, from the same weights, on the same batches and noise."""
         import torch
 
@@ -128,6 +128,7 @@ class Demo:
             return {"distance": distance(samples)}
 
         logs: dict[str, list[dict[str, Any]]] = {}
+        samples: dict[str, Tensor] = {}
         steps = int(config.steps or 1)
         for method, how in METHODS.items():
             folder = self.out / f"gan-{how['optimizer']}"
@@ -147,13 +148,18 @@ class Demo:
             trainer.run(seconds=60.0 * self.minutes)
             steps = trainer.step
             logs[method] = [line for line in read_log(folder / LOG) if "distance" in line]
-            torch.save(trainer.samples(SHOWN), folder / "samples.pt")
+            samples[method] = trainer.samples(SHOWN)
             last = logs[method][-1]
             print(f"    distance {last['distance']:.4f} after {steps} steps, {last['seconds']:.0f} s")
-        return floor, logs
+        return floor, logs, samples
 
     def _draw(
-        self, config: TrainConfig, held_out: ImageSet, floor: float, logs: dict[str, list[dict[str, Any]]]
+        self,
+        config: TrainConfig,
+        held_out: ImageSet,
+        floor: float,
+        logs: dict[str, list[dict[str, Any]]],
+        samples: dict[str, Tensor],
     ) -> None:
         """Put real images, both sample grids and both curves into one figure."""
         import torch
@@ -165,12 +171,11 @@ class Demo:
         runs = []
         for method, log in logs.items():
             how, last = METHODS[method], log[-1]
-            samples = torch.load(self.out / f"gan-{how['optimizer']}" / "samples.pt", weights_only=True)
             runs.append(
                 RunCurve(
                     name=method,
                     label=f"{method}, {how['loss']} loss: {last['step']} steps, {last['seconds']:.0f} s",
-                    samples=samples.numpy(),
+                    samples=samples[method].numpy(),
                     steps=[line["step"] for line in log],
                     distance=[line["distance"] for line in log],
                     seconds=[line["seconds"] for line in log],

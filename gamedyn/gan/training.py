@@ -102,7 +102,9 @@ class Trainer:
         with (
             RunLog(self.folder / LOG, step=self.step) as log,
             deferred_interrupts() as interruption,
-            tqdm(initial=self.step, total=self.steps, disable=None, unit="step") as bar,
+            tqdm(
+                desc=self.config.optimizer, initial=self.step, total=self.steps, unit="step", disable=None
+            ) as bar,
         ):
             last = self.step >= self.steps
             while not last and not interruption.requested:
