@@ -16,6 +16,7 @@ from net_game import NetGame, joined, relative, split
 from gamedyn.optimizers import ACGD, CGD
 
 official = pytest.importorskip("CGDs")
+pytestmark = pytest.mark.filterwarnings("ignore:torch.triangular_solve")
 
 
 @pytest.fixture(autouse=True)

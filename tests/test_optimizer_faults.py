@@ -34,7 +34,7 @@ def assert_harmless(
     general_sum: bool = False,
     **kwargs: Any,
 ) -> GameOptimizer:
-    """Play 2 good steps, a faulty one and 3 good ones, beside a run without the fault."""
+    """Play 2 good steps, a faulty one and 2 good ones, beside a run without the fault."""
 
     def closure(pair: Pair, value: Callable[[Fuse | None], Tensor]) -> Callable[[], Any]:
         return general(lambda: value(None), pair) if general_sum else lambda: value(None)
@@ -63,7 +63,7 @@ def assert_harmless(
     twin = info.build(reference, **kwargs)
     for _ in range(2):
         twin.step(closure(reference, reference_value))
-    for _ in range(3):
+    for _ in range(2):
         losses = opt.step(closure(pair, value)), twin.step(closure(reference, reference_value))
         assert losses[0] == losses[1]
         assert not opt.last_step.skipped
@@ -130,9 +130,9 @@ def test_a_broken_gradient(
 
 
 @pytest.mark.parametrize(("info", "kwargs"), [row for row in variants() if row.values[0].competitive])
-@every_value
+@pytest.mark.parametrize("bad", [math.nan, -math.inf, 1e38], ids=["NaN", "-Inf", "1e38"])
 @sums
-@pytest.mark.parametrize("product", range(1, 9))
+@pytest.mark.parametrize("product", [1, 2, 3, 5, 8])
 def test_a_broken_product(
     info: OptimizerInfo, kwargs: dict[str, Any], bad: float, general_sum: bool, product: int
 ) -> None:

@@ -132,7 +132,6 @@ def test_bfloat16_autocast(info: OptimizerInfo) -> None:
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     """Switch the cyclic garbage collector off: what dies, dies by reference counts."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
