@@ -219,7 +219,7 @@ def test_divergence_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 
 def launch(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "gamedyn.cli", "train", *map(str, arguments)],
+        [sys.executable, "-m", "gamedyn", "train", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gamedyn.cli_train import make_stepper
+from gamedyn.cli.train import make_stepper
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data import ImageSource
 from gamedyn.gan.data.images import image_set

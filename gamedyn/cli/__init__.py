@@ -16,9 +16,9 @@ from typing import Annotated, Any, Protocol, cast
 
 import tyro
 
-from gamedyn.cli_demo import Demo
-from gamedyn.cli_icr import IcrBilinear, IcrQuadratic, IcrStability
-from gamedyn.cli_train import Train
+from gamedyn.cli.demo import Demo
+from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.train import Train
 
 
 class Command(Protocol):
@@ -164,7 +164,3 @@ def short_message(boxed: str) -> str:
         elif section[0].startswith("Available subcommands"):
             hint = [f"{section[0]}.", *hint]
     return "\n".join(line for line in (f"gamedyn: error: {problem}", " ".join(hint)) if line)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gamedyn.cli_icr import IcrBilinear, IcrQuadratic, IcrStability
-from gamedyn.cli_train import make_stepper
+from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.train import make_stepper
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.runs import LOG
 
@@ -134,7 +134,10 @@ class Demo:
             folder = self.out / f"gan-{how['optimizer']}"
             if (folder / LOG).exists():
                 shutil.rmtree(folder)
-            cadence = {"sample_every": max(1, steps // MEASUREMENTS), "checkpoint_every": steps}
+            cadence: dict[str, Any] = {
+                "sample_every": max(1, steps // MEASUREMENTS),
+                "checkpoint_every": steps,
+            }
             rate = RATES[config.dataset][method]
             settings = resolve(replace(config, **how, **cadence, steps=steps, lr=rate))
             print(f"  {method}, {settings.loss} loss, lr {settings.lr:g}: {steps} steps")
