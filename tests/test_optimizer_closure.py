@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from optim_db import OptimizerInfo, every_optimizer, first_order
-from small_game import game, general, ones, same_bits, snapshot, state_of
+from small_game import everyone, game, general, ones, same_bits, snapshot, state_of
 from torch import Tensor, nn
 
 
@@ -131,6 +131,18 @@ def test_misuse_gets_a_sentence_and_changes_nothing(info: OptimizerInfo, misuse:
     assert same_bits(before, snapshot(pair))
     assert same_bits(state, state_of(opt))
     assert opt.last_step == report
+
+
+@every_optimizer
+def test_backward_into_gradients_that_exist(info: OptimizerInfo) -> None:
+    """It accumulates in place: the tensors stay the same ones."""
+    pair, value = game()
+    for p in everyone(pair):
+        p.grad = torch.zeros_like(p)
+    before = snapshot(pair)
+    with pytest.raises(RuntimeError, match=r"called backward\(\)"):
+        info.build(pair).step(lambda: _backward_retaining(value))
+    assert same_bits(before, snapshot(pair))
 
 
 @every_optimizer

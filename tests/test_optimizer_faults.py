@@ -154,6 +154,30 @@ def test_a_broken_product(
     assert opt.last_step.skipped_total or opt.last_step.converged or bad == VALUES["1e38"]
 
 
+@pytest.mark.parametrize(("info", "kwargs"), [row for row in variants() if row.values[0].competitive])
+@sums
+@pytest.mark.parametrize("from_last", [1, 0])
+def test_a_broken_verification(
+    info: OptimizerInfo, kwargs: dict[str, Any], general_sum: bool, from_last: int
+) -> None:
+    """The products that check a finished solve break: nothing is known of it, so it is not taken."""
+    unreachable = {**kwargs, "rtol": 0.0}
+    pair, value = fused_game()
+    opt = info.build(pair, **unreachable)
+    for _ in range(3):
+        opt.step(general(lambda: value(None), pair) if general_sum else lambda: value(None))
+    last = opt.last_step.products
+    fuses: list[Fuse] = []
+
+    def fault(pair: Pair, value: Any) -> Callable[[], Any]:
+        fuses.append(Fuse((1 if general_sum else 0) + last - from_last, math.nan))
+        faulty = lambda: value(fuses[0])  # noqa: E731
+        return general(faulty, pair) if general_sum else faulty
+
+    assert_harmless(info, fault, must_skip=True, general_sum=general_sum, **unreachable)
+    assert fuses[0].passed > fuses[0].at
+
+
 @pytest.mark.parametrize("info", [info for info in OPTIMIZERS if info.evaluations > 1], ids=lambda i: i.name)
 @every_value
 @pytest.mark.parametrize("where", ["loss", "gradient"])

@@ -124,6 +124,18 @@ def test_optimizer_and_scheduler_resume_together(info: OptimizerInfo, name: str)
 
 
 @every_optimizer
+def test_players_follow_their_own_law_though_they_share_a_tensor_lr(info: OptimizerInfo) -> None:
+    """Schedulers fill a tensor lr in place: the groups that got one `lr` must not be one tensor."""
+    lr = torch.tensor(0.08, dtype=torch.float64)
+    opt = info.cls(*game()[0], lr=lr)
+    scheduler = SCHEDULERS["LambdaLR"](opt)
+    opt.step(lambda: torch.ones((), requires_grad=True) * 1.0)
+    scheduler.step()
+    assert [float(group["lr"]) for group in opt.param_groups] == pytest.approx([0.072, 0.04])
+    assert lr.item() == 0.08
+
+
+@every_optimizer
 def test_momentum_cycles_are_refused(info: OptimizerInfo) -> None:
     opt: GameOptimizer = info.build(game()[0])
     for make in (
