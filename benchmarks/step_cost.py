@@ -200,7 +200,10 @@ def main() -> None:
         return
     if CGDs is None:
         print("CGDs is not installed (pip install CGDs==0.4.5): its rows are left out")
-    report: dict[str, Any] = {"environment": environment(), "arguments": vars(args)}
+    chosen = {
+        name: getattr(args, name) for name in ("games", "rtol", "size", "steps", "warm_up", "repetitions")
+    }
+    report: dict[str, Any] = {"environment": environment(), "arguments": chosen}
     report["games"] = [table(game, measure(game, args), args) for game in args.games]
     if "dcgan" in args.games and not args.no_memory and Path("/proc/self/status").exists():
         report["peak_mib"] = peak_memory(args)
