@@ -157,15 +157,19 @@ def test_a_broken_product(
 @pytest.mark.parametrize(("info", "kwargs"), [row for row in variants() if row.values[0].competitive])
 @sums
 @pytest.mark.parametrize("from_last", [1, 0])
+@pytest.mark.parametrize("spent", [False, True])
 def test_a_broken_verification(
-    info: OptimizerInfo, kwargs: dict[str, Any], general_sum: bool, from_last: int
+    info: OptimizerInfo, kwargs: dict[str, Any], general_sum: bool, from_last: int, spent: bool
 ) -> None:
     """The products that check a finished solve break: nothing is known of it, so it is not taken."""
     unreachable = {**kwargs, "rtol": 0.0}
-    pair, value = fused_game()
-    opt = info.build(pair, **unreachable)
-    for _ in range(3):
-        opt.step(general(lambda: value(None), pair) if general_sum else lambda: value(None))
+    for _ in range(2 if spent else 1):
+        pair, value = fused_game()
+        opt = info.build(pair, **unreachable)
+        for _ in range(3):
+            opt.step(general(lambda v=value: v(None), pair) if general_sum else lambda v=value: v(None))
+        if spent:  # the limit and the rounding level are reached together
+            unreachable["max_iter"] = opt.last_step.iterations
     last = opt.last_step.products
     fuses: list[Fuse] = []
 

@@ -31,7 +31,7 @@ class ACGD(CompetitiveOptimizer):
     Args:
         min_params: Parameters of player 0, the minimiser; or group dicts that each have a `"player"` key.
         max_params: Parameters of player 1, the maximiser.
-        lr: Learning rate; a number or a one-element tensor.
+        lr: Learning rate; a number or a one-element tensor, of which each group takes a copy.
         max_lr: Player 1's learning rate where it differs from `lr`.
         beta: Decay of the running mean square of the gradients.
         eps: Added to the root mean square.

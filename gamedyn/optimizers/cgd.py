@@ -24,7 +24,7 @@ class CGD(CompetitiveOptimizer):
     Args:
         min_params: Parameters of player 0, the minimiser; or group dicts that each have a `"player"` key.
         max_params: Parameters of player 1, the maximiser.
-        lr: Learning rate; a number or a one-element tensor.
+        lr: Learning rate; a number or a one-element tensor, of which each group takes a copy.
         max_lr: Player 1's learning rate where it differs from `lr`.
         rtol: Tolerance on the solve's true residual, `‖r‖ ≤ rtol·‖b‖` (on norms, not on squares).
         atol: Absolute tolerance on the residual's norm; the larger bound counts.

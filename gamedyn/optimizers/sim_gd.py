@@ -23,7 +23,7 @@ class SimGD(GameOptimizer):
         min_params: Parameters of player 0, the minimiser; or group dicts that each have a `"player"` key,
             for two or more players.
         max_params: Parameters of player 1, the maximiser.
-        lr: Learning rate; a number or a one-element tensor.
+        lr: Learning rate; a number or a one-element tensor, of which each group takes a copy.
         max_lr: Player 1's learning rate where it differs from `lr`.
         max_skips: Non-finite steps in a row after which `DivergenceError` is raised.
         options: Torch options that are off (`foreach=None`, `maximize=False`, ...) are accepted.
