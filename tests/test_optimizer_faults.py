@@ -260,6 +260,39 @@ def test_a_broken_learning_rate(info: OptimizerInfo) -> None:
 
 
 @every_optimizer
+@pytest.mark.parametrize(
+    ("dtype", "lr"), [(torch.float32, 1e39), (torch.float32, 1e300), (torch.float16, 1e5)], ids=str
+)
+def test_a_learning_rate_beyond_the_dtype(info: OptimizerInfo, dtype: torch.dtype, lr: float) -> None:
+    x, y = ([torch.ones(3, dtype=dtype, requires_grad=True)] for _ in range(2))
+    opt = info.cls(x, y, lr=lr)
+    opt.step(lambda: 10.0 * (x[0] * y[0]).sum() + x[0].sum())
+    assert all(torch.isfinite(tensor).all() for tensor in [*snapshot((x, y)), *state_of(opt)])
+    if not info.competitive:  # the others may find a finite step at any rate
+        assert opt.last_step.reason == f"Skipped: the learning rate {lr:g} is beyond the range of {dtype}."
+        assert same_bits(snapshot((x, y)), [torch.ones(3, dtype=dtype)] * 2)
+
+
+@every_optimizer
+@pytest.mark.parametrize("general_sum", [False, True])
+def test_a_learning_rate_below_zero(info: OptimizerInfo, general_sum: bool) -> None:
+    pair, value = game()
+    closure = general(value, pair) if general_sum else value
+    opt = info.build(pair)
+    before, state = snapshot(pair), state_of(opt)
+    opt.param_groups[-1]["lr"] = -0.1
+    with pytest.raises(ValueError, match=r"Invalid learning rate: -0.1 .*schedule"):
+        opt.step(closure)
+    assert same_bits(before, snapshot(pair))
+    assert same_bits(state, state_of(opt))
+    for group in opt.param_groups:
+        group["lr"] = -1.4e-17  # where torch's LinearLR from 1/3 to 0 may end
+    opt.step(closure)
+    assert not opt.last_step.skipped
+    assert same_bits(before, snapshot(pair))
+
+
+@every_optimizer
 def test_divergence_is_raised_after_max_skips_in_a_row(info: OptimizerInfo) -> None:
     pair, value = game()
     opt = info.build(pair, max_skips=3)

@@ -16,6 +16,7 @@ from gamedyn.optimizers.players import (
     Params,
     check_group,
     check_state,
+    current_lr,
     make_groups,
     refuse_idle,
     refuse_unknown,
@@ -146,7 +147,8 @@ class GameOptimizer(torch.optim.Optimizer):
             DivergenceError: After `max_skips` skipped steps in a row.
             RuntimeError: If the closure called `backward()`.
             TypeError: Without a closure, or if it returned something other than tensors.
-            ValueError: If a loss is no scalar or there are not as many losses as players.
+            ValueError: If a loss is no scalar, there are not as many losses as players, or a learning rate
+                has become negative.
         """
         if closure is None:
             raise TypeError(
@@ -243,7 +245,7 @@ class GameOptimizer(torch.optim.Optimizer):
 
     def _learning_rates(self, player: int) -> list[float]:
         """Return one learning rate per trainable parameter of a player."""
-        rates = {id(group): float(group["lr"]) for group in self.param_groups}
+        rates = {id(group): current_lr(group["lr"]) for group in self.param_groups}
         return [rates[id(group)] for group, _ in self._owned(player)]
 
     @property

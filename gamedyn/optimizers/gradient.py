@@ -1,5 +1,6 @@
 """The gradient direction: every player's own first-order step."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from gamedyn.optimizers.base import Losses
 from gamedyn.optimizers.closure import differentiate
+from gamedyn.optimizers.report import SkipStep
 from gamedyn.solvers.vectors import Vector
 
 
@@ -46,7 +48,13 @@ def descend(
 
     Returns:
         The new point; the parameters are left alone.
+
+    Raises:
+        SkipStep: If a finite learning rate is beyond what its parameter's dtype can hold.
     """
+    for parameter, rate in zip(parameters, rates, strict=True):
+        if torch.finfo(parameter.dtype).max < rate < math.inf:
+            raise SkipStep(f"the learning rate {rate:g} is beyond the range of {parameter.dtype}")
     return [
         torch.add(parameter, derivative, alpha=sign * rate)
         for parameter, derivative, rate in zip(parameters, gradient, rates, strict=True)

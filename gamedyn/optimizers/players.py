@@ -23,6 +23,9 @@ _FOREIGN = {
     "nesterov": "the methods here have no momentum",
 }
 
+# How far below zero the rounding of a schedule may take a learning rate.
+_ROUNDING = 1e-12
+
 
 def make_groups(
     min_params: Params,
@@ -138,6 +141,29 @@ def check_lr(lr: object) -> None:
         value = float("nan")
     if not 0.0 <= value < float("inf"):
         raise ValueError(f"Invalid learning rate: {lr} (must be a finite number >= 0)")
+
+
+def current_lr(lr: float | Tensor) -> float:
+    """Read a group's learning rate as a step finds it, after schedulers and users have had their say.
+
+    Args:
+        lr: A number or a one-element tensor.
+
+    Returns:
+        The number; 0 where a schedule that ends at zero has ended below it by rounding. NaN and infinity
+        pass: they make the update NaN or infinite, so the step is skipped.
+
+    Raises:
+        ValueError: If it is negative.
+
+    Example:
+        >>> current_lr(-1.4e-17)  # where LinearLR(optimizer, 1 / 3, 0.0) may end
+        0.0
+    """
+    value = float(lr)
+    if value < -_ROUNDING:
+        raise ValueError(f"Invalid learning rate: {value} (must be >= 0): has a schedule gone below zero?")
+    return 0.0 if value < 0.0 else value
 
 
 def refuse_idle(groups: Iterable[Mapping[str, Any]]) -> None:
