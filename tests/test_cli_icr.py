@@ -78,6 +78,8 @@ def test_stability_prints_the_agreement(tmp_path: Path, capsys: pytest.CaptureFi
         (["icr", "stability", "--cells", "0"], "--cells"),
         (["icr", "stability", "--steps", "1"], "--steps"),
         (["icr", "stability", "--low", "nan"], "--low"),
+        (["icr", "stability", "--low", "1e-300"], "--low"),
+        (["icr", "stability", "--high", "1e300"], "--high"),
         (["icr", "stability", "--low", "2", "--high", "1"], "--low"),
         (["icr", "bilinear", "--lr", "-0.1"], "--lr"),
         (["icr", "bilinear", "--lr", "nan"], "--lr"),

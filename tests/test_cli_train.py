@@ -82,6 +82,9 @@ WRONG = {
     "no steps": (["--steps", "0"], "steps must"),
     "no batch": (["--batch-size", "0"], "batch_size must"),
     "batch larger than the set": (["--batch-size", "1499"], "1498"),
+    "batch of one image": (["--batch-size", "1"], "batch_size must"),
+    "rate beyond float32": (["--optimizer", "adam", "--lr", "1e39"], "lr must"),
+    "networks beyond memory": (["--dim", str(10**12)], "out of memory"),
     "negative seed": (["--seed", "-1"], "seed must"),
     "no such device": (["--device", "abacus"], "abacus"),
     "no such file": (["--config", "absent.json"], "absent.json"),
@@ -174,6 +177,14 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path, capsys: pytest.C
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_a_run_that_never_began_leaves_its_folder_free(tmp_path: Path) -> None:
+    assert train("--dim", 10**12, "--out", tmp_path) == 2
+    assert (tmp_path / "config.json").exists()
+    assert train("--dataset", "ring", *TINY, "--out", tmp_path) == 0
+    (tmp_path / "log.jsonl").unlink()  # the checkpoints alone are a run too
+    assert train("--dataset", "ring", *TINY, "--out", tmp_path) == 2
+
+
 def test_resume_takes_the_stored_settings_and_may_go_further(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,7 +257,10 @@ def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path) -> None:
     assert process.returncode not in {0, 2}
     assert f"gamedyn train --out {out} --resume" in told
     assert "Traceback" not in error
+    assert " and saved" in told
     step = int(told.split("stopped at step ")[1].split()[0])
+    (out / "log.jsonl").write_text("")  # as it is before its first line
+    assert train("--resume", "--out", out, "--steps", step) == 0
     assert (load_newest(out) or {})["step"] == step
     assert train("--resume", "--out", out, "--steps", step + 3) == 0
     assert (load_newest(out) or {})["step"] == step + 3
@@ -294,3 +308,5 @@ def test_the_demo_takes_cifar10_where_it_is(tmp_path: Path, capsys: pytest.Captu
     assert "absent" in capsys.readouterr().err
     assert main(["demo", "--minutes", "0"]) == 2
     assert "--minutes" in capsys.readouterr().err
+    assert main(["demo", "--steps", "0", "--quick", "--out", str(tmp_path)]) == 2
+    assert "steps must" in capsys.readouterr().err

@@ -21,6 +21,9 @@ from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
 from gamedyn.cli.train import Train
 
 
+OUT_OF_MEMORY = "gamedyn: error: out of memory: choose smaller sizes"
+
+
 class Command(Protocol):
     """What `main` needs of a subcommand: something to run."""
 
@@ -69,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 when the command ran, 1 when it was interrupted, 2 for a user's mistake.
 
+    Raises:
+        RuntimeError: If something failed that is no user's mistake.
+
     Example:
         >>> main(["--version"])
         gamedyn 0.1.0
@@ -90,6 +96,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         # ValueErrors of gamedyn are written for users: they print the value and name the mend.
         print(f"gamedyn: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        # Torch has no MemoryError: its CPU and its accelerators say it in words.
+        if "can't allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        print(OUT_OF_MEMORY, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("gamedyn: interrupted", file=sys.stderr)

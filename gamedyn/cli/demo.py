@@ -100,7 +100,7 @@ class Demo:
             name, training, held_out = "digits", load_digits(), load_digits("test")
         settings: dict[str, Any] = {"dataset": name, "seed": self.seed, **SETTINGS[name]}
         if self.steps is not None or self.quick:
-            settings["steps"] = self.steps or QUICK_STEPS
+            settings["steps"] = QUICK_STEPS if self.steps is None else self.steps
         if self.quick:
             settings["dim"] = 8
         return TrainConfig(**settings), training, held_out

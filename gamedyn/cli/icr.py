@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 OPTIMIZERS = ("SimGD", "AltGD", "CGD")
 PAIRS = ((0.09, 0.01), (0.03, 0.03), (0.01, 0.09))
 MEAN_LR = 0.03
+# Beyond these step sizes squares of distances leave float64's range, and matplotlib's axes theirs.
+SMALLEST, LARGEST = 1e-30, 1e30
 
 
 @dataclass
@@ -162,8 +164,11 @@ class IcrStability:
 
         _at_least("--cells", self.cells, 2)
         _at_least("--steps", self.steps, 2)
-        if not 0.0 < self.low < self.high < np.inf:
-            raise ValueError(f"--low and --high must satisfy 0 < low < high, got {self.low} and {self.high}")
+        if not SMALLEST <= self.low < self.high <= LARGEST:
+            raise ValueError(
+                f"--low and --high must satisfy {SMALLEST:g} <= low < high <= {LARGEST:g}, "
+                f"got {self.low} and {self.high}"
+            )
         game = Quadratic.icr()
         eta = np.geomspace(self.low, self.high, self.cells)
         fine = np.geomspace(self.low, self.high, 4000)

@@ -76,12 +76,11 @@ class Train:
                 f"diverged at step {trainer.step}: {error}; lower --lr, or resume with fewer --steps"
             ) from error
         except KeyboardInterrupt:
-            print(
-                f"stopped at step {trainer.step} and saved; continue with:\n"
-                f"gamedyn train --out {folder} --resume"
-            )
+            kept = "and saved" if trainer.saved == trainer.step else f"with step {trainer.saved} saved"
+            print(f"stopped at step {trainer.step} {kept}; continue with:")
+            print(f"gamedyn train --out {folder} --resume")
             raise
-        last = read_log(folder / LOG)[-1]
+        last = {"step": trainer.step, **dict(*read_log(folder / LOG)[-1:])}
         print("done: " + ", ".join(f"{name} {value:.4g}" for name, value in last.items()))
 
 

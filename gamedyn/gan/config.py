@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +23,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 COUNTS = ("steps", "batch_size", "dim", "latent", "max_iter", "log_every", "sample_every", "checkpoint_every")
 RATES = ("lr", "max_lr", "rtol")
+LARGEST = 1e37
+"""The largest of them: float32 ends at 3.4e38, and optimizers multiply a little."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,16 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.batch_size == 1 and self.dataset in {"digits", "cifar10"}:
+            raise ValueError(
+                "batch_size must be at least 2 on images, where BatchNorm compares samples, got 1"
+            )
         for name in RATES:
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
+                raise ValueError(f"{name} must be a positive number of at most {LARGEST:g}, got {value!r}")
         if type(self.seed) is not int or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {self.seed!r}")
         for name in ("device", "data_root"):

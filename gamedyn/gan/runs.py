@@ -30,6 +30,20 @@ def default_folder(config: TrainConfig) -> Path:
     return Path("runs", f"{config.dataset}-{config.optimizer}-{config.seed}")
 
 
+def has_begun(folder: Path) -> bool:
+    """Say whether a folder holds anything of a run that a new one would overwrite.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        Whether it has a checkpoint or a line of a log; settings alone, left by a start that failed, are
+        nothing to lose.
+    """
+    log = folder / LOG
+    return (log.is_file() and log.stat().st_size > 0) or any(folder.glob("checkpoint-*.pt"))
+
+
 def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
     """Make a run's folder and store its settings, or check that they fit the run that is there.
 
@@ -39,8 +53,8 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
         resume: Whether the run in the folder shall be continued.
 
     Raises:
-        ValueError: If the folder holds a run and `resume` is false, or `resume` changes a setting
-            that would make it another run.
+        ValueError: If the folder holds a run that has begun and `resume` is false, or `resume` changes a
+            setting that would make it another run.
         FileNotFoundError: If there is no run to continue.
         OSError: If the folder cannot be written.
     """
@@ -58,7 +72,7 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
                     f"the run in {folder} has {field.name} {old!r}, not {new!r}: a resumed run keeps it; "
                     "choose another --out for a new run"
                 )
-    elif stored.exists() or (folder / LOG).exists():
+    elif has_begun(folder):
         raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(stored, config_text(config).encode())

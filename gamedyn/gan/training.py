@@ -79,6 +79,7 @@ class Trainer:
         shown = torch.Generator().manual_seed(config.seed + SHOWN_STREAM)
         self.shown_noise = torch.randn(MEASURED, self.latent, generator=shown)
         self.step = 0
+        self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
         self.seconds = 0.0
 
@@ -193,6 +194,7 @@ class Trainer:
         """
         log.sync()
         save_step(self.folder, self.step, self.state_dict())
+        self.saved = self.step
 
     def state_dict(self) -> dict[str, Any]:
         """Give everything that the rest of the run depends on.
@@ -233,6 +235,7 @@ class Trainer:
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all(state["cuda_random"])
         self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
+        self.saved = self.step
 
 
 def build_trainer(
