@@ -20,7 +20,6 @@ from gamedyn.cli.demo import Demo
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
 from gamedyn.cli.train import Train
 
-
 OUT_OF_MEMORY = "gamedyn: error: out of memory: choose smaller sizes"
 
 
