@@ -11,6 +11,7 @@ from torch.func import functional_call, hessian
 from torch.nn import functional
 
 from gamedyn.optimizers import ACGD, CGD, AltGD, GameOptimizer, SimGD
+from gamedyn.optimizers.closure import linearise
 from gamedyn.solvers import GradientProduct, MixedHessian, ScaledCoupling, ZeroSumSystem, solve
 from gamedyn.solvers.vectors import Vector
 
@@ -170,16 +171,13 @@ def test_every_half_of_a_product_passes_the_reduction() -> None:
         seen.append(len(vector))
         return [2.0 * tensor for tensor in vector]
 
-    gradients = torch.autograd.grad(game.value(), [*game.x, *game.y], create_graph=True)
-    of_x, of_y = gradients[: len(game.x)], gradients[len(game.x) :]
-    halves = MixedHessian(
-        GradientProduct(of_x, game.y, reduce=twice), GradientProduct(of_y, game.x, reduce=twice)
-    )
-    plain = MixedHessian(GradientProduct(of_x, game.y), GradientProduct(of_y, game.x))
+    plain = linearise(game.value(), game.x, game.y)
+    halves = plain.reduced(twice)
     u, w = like(game.x, 1), like(game.y, 2)
-    assert torch.equal(flat(halves.apply(u)), 2.0 * flat(plain.apply(u)))
-    assert torch.equal(flat(halves.adjoint(w)), 2.0 * flat(plain.adjoint(w)))
-    assert seen == [len(game.y), len(game.x)]
+    assert torch.equal(flat(halves.forward(u)), 2.0 * flat(plain.forward(u)))
+    assert torch.equal(flat(halves.backward(w)), 2.0 * flat(plain.backward(w)))
+    assert torch.equal(flat(halves.gradient_x), 2.0 * flat(plain.gradient_x))
+    assert seen == [len(game.x), len(game.y), len(game.y), len(game.x)]
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Alternating gradient descent."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import GameOptimizer, Losses, Proposal
+from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
 from gamedyn.optimizers.closure import differentiate
 from gamedyn.optimizers.gradient import descend, role
 from gamedyn.optimizers.players import Params
@@ -67,15 +66,13 @@ class AltGD(GameOptimizer):
             min_params, max_params, {"lr": lr}, max_lr=max_lr, max_skips=max_skips, options=options
         )
 
-    def _propose(self, evaluation: Callable[[], Losses]) -> Proposal:
+    def _propose(self, evaluation: Evaluation) -> Proposal:
         players = self.players
-        seen: list[Losses] = []
         points: list[Vector] = []
         origins: list[Vector] = []
         try:
             for player, parameters in enumerate(players):
                 losses = evaluation()
-                seen.append(losses)
                 own = losses if isinstance(losses, Tensor) else losses[player]
                 gradient = self._reduce(differentiate(own, parameters))
                 point = descend(parameters, gradient, self._learning_rates(player), role(losses, player))
@@ -90,4 +87,4 @@ class AltGD(GameOptimizer):
             for parameters, origin in zip(players, origins, strict=False):
                 if parameters:
                     torch._foreach_copy_(parameters, origin)
-        return Proposal(seen[0], points)
+        return Proposal(points)

@@ -3,7 +3,6 @@
 import math
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.closure import Closure, evaluate
+from gamedyn.optimizers.closure import Closure, StructuredClosure, evaluate, linearise
 from gamedyn.optimizers.players import (
     Params,
     check_group,
@@ -22,6 +21,7 @@ from gamedyn.optimizers.players import (
     refuse_unknown,
 )
 from gamedyn.optimizers.report import DivergenceError, SkipStep, StepReport
+from gamedyn.solvers import Linearisation
 from gamedyn.solvers.vectors import Vector, absolute_sum
 
 Losses: TypeAlias = Tensor | tuple[Tensor, ...]
@@ -33,16 +33,58 @@ class Proposal:
     """A step that has been computed and not yet been taken.
 
     Args:
-        losses: The closure's value at the point where the step began.
         points: The players' new parameter values.
         state: New entries of the per-parameter state, taken over only if the step is.
         report: How the solve went.
     """
 
-    losses: Losses
     points: list[Vector]
     state: list[tuple[Tensor, dict[str, Any]]] = field(default_factory=list)
     report: StepReport = field(default_factory=StepReport)
+
+
+class Evaluation:
+    """The game as a step sees it: evaluates the closure, and remembers what it returned first.
+
+    Args:
+        closure: The game.
+        optimizer: Whose parameters it is a game of.
+    """
+
+    def __init__(self, closure: Closure, optimizer: "GameOptimizer") -> None:
+        self._closure = closure
+        self._optimizer = optimizer
+        self.losses: list[Losses] = []
+
+    def __call__(self) -> Losses:
+        """Evaluate the losses, carrying their graphs; raise `SkipStep` where one is not finite."""
+        groups = self._optimizer.param_groups
+        everyone = [parameter for group in groups for parameter in group["params"]]
+        losses = evaluate(self._closure, everyone, len(self._optimizer.players))
+        self._note(_detached(losses))
+        parts = losses if isinstance(losses, tuple) else (losses,)
+        if any(self._optimizer.players) and not any(loss.requires_grad for loss in parts):
+            warnings.warn(
+                "the loss does not depend on any parameter: was it detached or computed under no_grad?",
+                stacklevel=6,
+            )
+        return losses
+
+    def linearised(self, x: list[Tensor], y: list[Tensor]) -> Linearisation:
+        """Linearise the game of two players, by the closure's own way where it has one."""
+        if isinstance(self._closure, StructuredClosure):
+            structured = self._closure.linearise(x, y)
+            if structured is not None:
+                self._note(structured.losses)
+                return structured
+        return linearise(self(), x, y)
+
+    def _note(self, losses: Losses) -> None:
+        self.losses.append(losses)
+        for loss in losses if isinstance(losses, tuple) else (losses,):
+            value = loss.item()
+            if not math.isfinite(value):
+                raise SkipStep(f"the loss is {value}")
 
 
 class GameOptimizer(torch.optim.Optimizer):
@@ -154,15 +196,7 @@ class GameOptimizer(torch.optim.Optimizer):
             raise TypeError(
                 "a game optimizer needs a closure that returns the loss: opt.step(lambda: loss(...))"
             )
-        evaluations: list[Losses] = []
-
-        def evaluation() -> Losses:
-            everyone = [parameter for group in self.param_groups for parameter in group["params"]]
-            losses = evaluate(closure, everyone, self._players)
-            evaluations.append(_detached(losses))
-            self._inspect(losses)
-            return losses
-
+        evaluation = Evaluation(closure, self)
         try:
             with torch.no_grad():
                 report = self._commit(self._propose(evaluation))
@@ -171,7 +205,7 @@ class GameOptimizer(torch.optim.Optimizer):
         else:
             self._skipped_in_a_row = 0
             self._last_step = replace(report, skipped_total=self._skipped_total)
-        return evaluations[0]
+        return evaluation.losses[0]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state, copying its tensors. Options that the state does not have keep their values.
@@ -185,21 +219,8 @@ class GameOptimizer(torch.optim.Optimizer):
         super().load_state_dict(deepcopy(state_dict))
 
     @abstractmethod
-    def _propose(self, evaluation: Callable[[], Losses]) -> Proposal:
+    def _propose(self, evaluation: Evaluation) -> Proposal:
         """Compute a step without taking it; raise `SkipStep` if there is none to be had."""
-
-    def _inspect(self, losses: Losses) -> None:
-        """Warn of losses that depend on nothing, and skip the step for losses that are not finite."""
-        parts = losses if isinstance(losses, tuple) else (losses,)
-        if any(self.players) and not any(loss.requires_grad for loss in parts):
-            warnings.warn(
-                "the loss does not depend on any parameter: was it detached or computed under no_grad?",
-                stacklevel=6,
-            )
-        for loss in parts:
-            value = loss.item()
-            if not math.isfinite(value):
-                raise SkipStep(f"the loss is {value}")
 
     def _commit(self, proposal: Proposal) -> StepReport:
         """Take a step if all of it is finite."""

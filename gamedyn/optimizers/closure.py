@@ -1,13 +1,25 @@
 """The closure protocol: one scalar for a zero-sum game, or one loss per player."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from gamedyn.solvers import GradientProduct, Linearisation
+
 Closure: TypeAlias = Callable[[], Tensor | Sequence[Tensor]]
 """Evaluates the game: returns the scalar `f` of a zero-sum game or a tuple with one loss per player."""
+
+
+@runtime_checkable
+class StructuredClosure(Protocol):
+    """A closure that can linearise its game by itself, for less than differentiating it twice costs."""
+
+    def linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation | None:
+        """Evaluate the game once with its gradients and mixed products; None where that cannot be done."""
+        ...
+
 
 _CALLED_BACKWARD = (
     "the closure called backward(): return the loss and leave differentiation to the optimizer, which needs "
@@ -89,6 +101,32 @@ def differentiate(
         if "backward through the graph a second time" in str(error):
             raise RuntimeError(_NO_GRAPH) from error
         raise
+
+
+def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation:
+    """Linearise a game of two players by differentiating its losses, keeping their graph for the products.
+
+    Args:
+        losses: The scalar of a zero-sum game or both players' losses, carrying graphs.
+        x: Player 0's parameters.
+        y: Player 1's parameters.
+
+    Returns:
+        Gradients, and mixed products by reverse-over-reverse differentiation.
+    """
+    of_losses = losses if isinstance(losses, tuple) else (losses,)
+    gradients = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
+    # in a general-sum game the mixed terms need the cross gradients, ∇_y f and ∇ₓg
+    f_x, f_y = gradients[0][: len(x)], gradients[0][len(x) :]
+    g_x, g_y = gradients[-1][: len(x)], gradients[-1][len(x) :]
+    detached = tuple(loss.detach() for loss in of_losses)
+    return Linearisation(
+        detached if isinstance(losses, tuple) else detached[0],
+        [derivative.detach() for derivative in f_x],
+        [derivative.detach() for derivative in g_y],
+        GradientProduct(g_x, y),
+        GradientProduct(f_y, x),
+    )
 
 
 def _fingerprint(parameter: Tensor) -> tuple[Tensor | None, int]:

@@ -2,25 +2,19 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import GameOptimizer, Losses, Proposal
-from gamedyn.optimizers.closure import differentiate
+from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
 from gamedyn.optimizers.players import Params
 from gamedyn.optimizers.report import SkipStep, StepReport
 from gamedyn.solvers import (
     ENGINES,
-    GeneralSumSystem,
-    GradientProduct,
-    MixedHessian,
     Result,
-    ScaledCoupling,
     Solution,
-    ZeroSumSystem,
     solve,
 )
 from gamedyn.solvers.vectors import Scaling, Vector, add_, clone, norm, scale_, scaled, unit
@@ -113,16 +107,15 @@ class CompetitiveOptimizer(GameOptimizer):
     def _metric(self, gradients: Sequence[Vector]) -> Metric:
         """Return each player's step sizes at these gradients, and the state to keep if the step is taken."""
 
-    def _propose(self, evaluation: Callable[[], Losses]) -> Proposal:
-        losses, (x, y) = evaluation(), self.players
+    def _propose(self, evaluation: Evaluation) -> Proposal:
+        x, y = self.players
+        game = evaluation.linearised(x, y).reduced(self._reduce)
         solver = SolverOptions(**{name: self.param_groups[0][name] for name in SolverOptions._fields})
-        game = _zero_sum_game if isinstance(losses, Tensor) else _general_sum_game
-        gradients, build = game(losses, x, y, self._reduce)  # type: ignore[arg-type]
-        rates, state = self._metric(gradients)
+        rates, state = self._metric([game.gradient_x, game.gradient_y])
         scales = [_roots(player) for player in rates]
-        a, c = (scaled(gradient, scale) for gradient, scale in zip(gradients, scales, strict=True))
+        system = game.system(*scales)
         solution = solve(
-            build(scales, a, c),
+            system,
             engine=solver.engine,
             rtol=solver.rtol,
             atol=solver.atol,
@@ -132,7 +125,7 @@ class CompetitiveOptimizer(GameOptimizer):
         )
         if solution.result is Result.NONFINITE:
             raise SkipStep("a gradient or a product with the mixed Hessian is NaN or infinite")
-        steps, reason = _within_reach(solution, a, c)
+        steps, reason = _within_reach(solution, *system.gradients)
         updates = [scaled(step, scale) for step, scale in zip(steps, scales, strict=True)]
         if solver.warm_start:
             state = [*state, *((p, {"direction": d}) for p, d in zip(x, clone(updates[0]), strict=True))]
@@ -140,7 +133,7 @@ class CompetitiveOptimizer(GameOptimizer):
         report = StepReport(
             solution.converged, solution.iterations, solution.residual, solution.products, reason=reason
         )
-        return Proposal(losses, points, state, report)
+        return Proposal(points, state, report)
 
     def _guess(self, x: Sequence[Tensor], scale: Scaling) -> Vector | None:
         """Return player 0's last move in today's scaled variable: a changed rate leaves it as it was."""
@@ -149,44 +142,6 @@ class CompetitiveOptimizer(GameOptimizer):
         moves = [self.state[parameter]["direction"] for parameter in x]
         quotients = [move / factor for move, factor in zip(moves, scale, strict=True)]
         return [torch.where(torch.isfinite(quotient), quotient, 0.0) for quotient in quotients]
-
-
-Build: TypeAlias = Callable[[Sequence[Scaling], Vector, Vector], ZeroSumSystem | GeneralSumSystem]
-Reduce: TypeAlias = Callable[[Vector], Vector]
-
-
-def _zero_sum_game(
-    value: Tensor, x: list[Tensor], y: list[Tensor], reduce: Reduce
-) -> tuple[list[Vector], Build]:
-    """Differentiate `f` once, keeping the graph for the products."""
-    gradient = differentiate(value, [*x, *y], create_graph=True)
-    of_x, of_y = gradient[: len(x)], gradient[len(x) :]
-    coupling = MixedHessian(GradientProduct(of_x, y, reduce=reduce), GradientProduct(of_y, x, reduce=reduce))
-
-    def build(scales: Sequence[Scaling], a: Vector, c: Vector) -> ZeroSumSystem:
-        return ZeroSumSystem(ScaledCoupling(coupling, *scales), a, c)
-
-    return [reduce(_plain(of_x)), reduce(_plain(of_y))], build
-
-
-def _general_sum_game(
-    losses: tuple[Tensor, Tensor], x: list[Tensor], y: list[Tensor], reduce: Reduce
-) -> tuple[list[Vector], Build]:
-    """Differentiate both losses with respect to both players: the mixed terms need the cross gradients."""
-    of_f, of_g = (differentiate(loss, [*x, *y], create_graph=True) for loss in losses)
-    forward = GradientProduct(of_g[: len(x)], y, reduce=reduce)
-    backward = GradientProduct(of_f[len(x) :], x, reduce=reduce)
-
-    def build(scales: Sequence[Scaling], a: Vector, c: Vector) -> GeneralSumSystem:
-        scale_x, scale_y = scales
-        return GeneralSumSystem(
-            lambda vector: scaled(forward(scaled(vector, scale_x)), scale_y),
-            lambda vector: scaled(backward(scaled(vector, scale_y)), scale_x),
-            a,
-            c,
-        )
-
-    return [reduce(_plain(of_f[: len(x)])), reduce(_plain(of_g[len(x) :]))], build
 
 
 def _within_reach(
@@ -207,10 +162,6 @@ def _within_reach(
 
 def _roots(rates: Scaling) -> list[Tensor | float]:
     return [rate.sqrt() if isinstance(rate, Tensor) else math.sqrt(rate) for rate in rates]
-
-
-def _plain(gradient: Vector) -> Vector:
-    return [derivative.detach() for derivative in gradient]
 
 
 def _check(solver: SolverOptions) -> None:

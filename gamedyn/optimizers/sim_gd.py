@@ -1,10 +1,8 @@
 """Simultaneous gradient descent."""
 
-from collections.abc import Callable
-
 from torch import Tensor
 
-from gamedyn.optimizers.base import GameOptimizer, Losses, Proposal
+from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
 from gamedyn.optimizers.gradient import descend, own_gradients, role
 from gamedyn.optimizers.players import Params
 
@@ -58,7 +56,7 @@ class SimGD(GameOptimizer):
             min_params, max_params, {"lr": lr}, max_lr=max_lr, max_skips=max_skips, options=options
         )
 
-    def _propose(self, evaluation: Callable[[], Losses]) -> Proposal:
+    def _propose(self, evaluation: Evaluation) -> Proposal:
         losses, players = evaluation(), self.players
         points = [
             descend(parameters, self._reduce(gradient), self._learning_rates(player), role(losses, player))
@@ -66,4 +64,4 @@ class SimGD(GameOptimizer):
                 zip(players, own_gradients(losses, players), strict=True)
             )
         ]
-        return Proposal(losses, points)
+        return Proposal(points)

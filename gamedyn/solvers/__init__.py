@@ -10,6 +10,7 @@ from gamedyn.solvers.engines import ArrayEngine as ArrayEngine
 from gamedyn.solvers.engines import load_engine as load_engine
 from gamedyn.solvers.general_sum import GeneralSumSystem as GeneralSumSystem
 from gamedyn.solvers.gmres import gmres as gmres
+from gamedyn.solvers.linearisation import Linearisation as Linearisation
 from gamedyn.solvers.mixed_hessian import Coupling as Coupling
 from gamedyn.solvers.mixed_hessian import GradientProduct as GradientProduct
 from gamedyn.solvers.mixed_hessian import MixedHessian as MixedHessian

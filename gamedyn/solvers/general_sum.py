@@ -31,6 +31,7 @@ class GeneralSumSystem:
         gradient_x: Vector,
         gradient_y: Vector,
     ) -> None:
+        self.gradients = gradient_x, gradient_y
         self.unit = unit(gradient_x, gradient_y)
         self._forward = _Half(forward)
         self._backward = _Half(backward)

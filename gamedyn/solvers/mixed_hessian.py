@@ -5,20 +5,15 @@ built once with `create_graph=True`, and each product is one more backward pass 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from gamedyn.solvers.vectors import Scaling, Vector, scaled
 
-Reduce = Callable[[Vector], Vector]
-"""Combines a vector across processes; the identity on one process."""
-
-
-def identity(vector: Vector) -> Vector:
-    """Return the vector as it is: the reduction over a single process."""
-    return vector
+Product: TypeAlias = Callable[[Vector], Vector]
+"""Half of a mixed product: a linear map from one player's space to the other's."""
 
 
 class Coupling(Protocol):
@@ -47,7 +42,6 @@ class GradientProduct:
     Args:
         gradient: The gradient `g`, one tensor per parameter of the one player.
         parameters: The parameters `θ` of the other player.
-        reduce: Combines the result across processes.
 
     Example:
         >>> import torch
@@ -57,18 +51,15 @@ class GradientProduct:
         [tensor([2., 6.])]
     """
 
-    def __init__(
-        self, gradient: Sequence[Tensor], parameters: Sequence[Tensor], *, reduce: Reduce = identity
-    ) -> None:
+    def __init__(self, gradient: Sequence[Tensor], parameters: Sequence[Tensor]) -> None:
         self._active = [index for index, tensor in enumerate(gradient) if tensor.requires_grad]
         self._gradient = [gradient[index] for index in self._active]
         self._parameters = list(parameters)
-        self._reduce = reduce
 
     def __call__(self, vector: Sequence[Tensor]) -> Vector:
         """Return `∂⟨g, vector⟩/∂θ`, shaped like the parameters."""
         if not self._active or not self._parameters:
-            return self._reduce([torch.zeros_like(parameter) for parameter in self._parameters])
+            return [torch.zeros_like(parameter) for parameter in self._parameters]
         product = torch.autograd.grad(
             self._gradient,
             self._parameters,
@@ -77,7 +68,7 @@ class GradientProduct:
             allow_unused=True,
             materialize_grads=True,
         )
-        return self._reduce(list(product))
+        return list(product)
 
 
 class MixedHessian:
@@ -105,7 +96,7 @@ class MixedHessian:
         Competitive Gradient Descent, section 3 ("Implementation").
     """
 
-    def __init__(self, forward: GradientProduct, backward: GradientProduct) -> None:
+    def __init__(self, forward: Product, backward: Product) -> None:
         self._forward = forward
         self._backward = backward
         self.products = 0

@@ -36,6 +36,7 @@ class ZeroSumSystem:
     """`−(a + ξ + Kᵀυ)` at the current iterate."""
 
     def __init__(self, coupling: Coupling, gradient_x: Vector, gradient_y: Vector) -> None:
+        self.gradients = gradient_x, gradient_y
         self.unit = unit(gradient_x, gradient_y)
         self._coupling = coupling
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
