@@ -16,7 +16,7 @@ ALLOWED = {
     "optimizers": {"solvers"},
     "dynamics": set(),
     "games": {"dynamics"},
-    "gan": {"games"},
+    "gan": {"games", "solvers"},
     "plotting": set(),
 }
 

@@ -45,6 +45,9 @@ class Minimax:
         Goodfellow et al., Generative Adversarial Nets, 2014, equation 1.
     """
 
+    separable = True
+    """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
+
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Give `f`.
 
@@ -96,6 +99,9 @@ class NonSaturating:
     References:
         Goodfellow et al., Generative Adversarial Nets, 2014, section 3.
     """
+
+    separable = True
+    """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
         """Give both losses.
@@ -150,6 +156,9 @@ class Wasserstein:
         Arjovsky et al., Wasserstein GAN, 2017, equation 3; Schaefer et al., Implicit competitive
         regularization in GANs, 2020 (its training with ACGD and no regulariser).
     """
+
+    separable = True
+    """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Give `f`.

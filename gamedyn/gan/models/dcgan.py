@@ -108,7 +108,7 @@ class DCGANGenerator(nn.Module):
             Images in [-1, 1], shape `(batch, channels, size, size)`.
         """
         x = functional.relu(self.project_norm(self.project(z)))
-        x = x.view(len(z), -1, self.base, self.base)
+        x = x.reshape(x.shape[0], -1, self.base, self.base)
         for index, convolution in enumerate(self.convolutions):
             x = convolution(x)[:, :, :-1, :-1]
             x = functional.relu(self.norms[index](x)) if index < len(self.norms) else functional.tanh(x)

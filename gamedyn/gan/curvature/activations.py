@@ -1,0 +1,104 @@
+"""Rules of the activations, elementwise."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gamedyn.gan.curvature.rule import Maybe, Rule, plus
+
+
+class Elementwise(Rule):
+    """An activation `φ`, by its first and second derivative."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self.function = function
+
+    @abstractmethod
+    def slope(self, value: Tensor, out: Tensor) -> Tensor:
+        """Return `φ′(a)`."""
+
+    def bend(self) -> Maybe:
+        """Return `φ″(a)`; None where it vanishes."""
+        return None
+
+    def forward(self, value: Tensor) -> Tensor:
+        self.value = value
+        self.out = self.function(value)
+        self.first = self.slope(value, self.out)
+        return self.out
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if dot is None else dot * self.first
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return bar * self.first
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        out = None if bar_dot is None else bar_dot * self.first
+        second = None if dot is None else self.bend()
+        return out if second is None or dot is None else plus(out, second * dot * bar)
+
+
+class LeakyReLU(Elementwise):
+    """`φ(a) = max(a, s·a)`, ReLU for `s = 0`."""
+
+    piecewise_linear = True
+
+    def __init__(self, negative_slope: float = 0.0) -> None:
+        super().__init__(lambda value: functional.leaky_relu(value, negative_slope))
+        self.negative_slope = negative_slope
+
+    def slope(self, value: Tensor, out: Tensor) -> Tensor:
+        mask = (value > 0).to(value.dtype)
+        return (
+            mask
+            if self.negative_slope == 0.0
+            else mask.mul_(1 - self.negative_slope).add_(self.negative_slope)
+        )
+
+
+class Tanh(Elementwise):
+    """`φ = tanh`, `φ′ = 1 − φ²`, `φ″ = −2 φ φ′`."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.tanh)
+
+    def slope(self, value: Tensor, out: Tensor) -> Tensor:
+        return 1 - out * out
+
+    def bend(self) -> Maybe:
+        return -2 * self.out * self.first
+
+
+class Sigmoid(Elementwise):
+    """`φ = σ`, `φ′ = σ(1 − σ)`, `φ″ = φ′(1 − 2σ)`."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.sigmoid)
+
+    def slope(self, value: Tensor, out: Tensor) -> Tensor:
+        return out * (1 - out)
+
+    def bend(self) -> Maybe:
+        return self.first * (1 - 2 * self.out)
+
+
+class Softplus(Elementwise):
+    """`φ(a) = log(1 + e^{βa})/β`, `φ′ = σ(βa)`, `φ″ = β φ′(1 − φ′)`; linear above torch's threshold."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__(lambda value: functional.softplus(value, beta, threshold))
+        self.beta = beta
+        self.threshold = threshold
+
+    def slope(self, value: Tensor, out: Tensor) -> Tensor:
+        scaled = self.beta * value
+        return torch.where(scaled > self.threshold, 1.0, torch.sigmoid(scaled))
+
+    def bend(self) -> Maybe:
+        return self.beta * self.first * (1 - self.first)

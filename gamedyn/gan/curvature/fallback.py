@@ -1,0 +1,127 @@
+"""The same linear maps by automatic differentiation, for networks that the rules do not cover."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class AutogradGenerator:
+    """`J_G` and its adjoint at one latent batch, from the graph of one forward pass.
+
+    The tangent is taken by differentiating the adjoint, which is linear in its cotangent.
+
+    Args:
+        network: The generator.
+        latent: The latent batch.
+        parameters: What tangents are with respect to.
+    """
+
+    def __init__(self, network: nn.Module, latent: Tensor, parameters: Sequence[Tensor]) -> None:
+        self._parameters = list(parameters)
+        with torch.enable_grad():
+            self._image = network(latent)
+            self._dummy = torch.zeros_like(self._image, requires_grad=True)
+            self._pulled = torch.autograd.grad(
+                self._image,
+                self._parameters,
+                self._dummy,
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        self.output = self._image.detach()
+
+    def push(self, weights: Mapping[int, Tensor]) -> Tensor:
+        """Return the image tangent of a tangent of the parameters."""
+        moving = [
+            (pulled, weights[id(parameter)])
+            for pulled, parameter in zip(self._pulled, self._parameters, strict=True)
+            if pulled.requires_grad and id(parameter) in weights
+        ]
+        if not moving:
+            return torch.zeros_like(self.output)
+        outputs, cotangents = zip(*moving, strict=True)
+        return torch.autograd.grad(outputs, self._dummy, cotangents, retain_graph=True)[0]
+
+    def pull(self, image: Tensor) -> dict[int, Tensor]:
+        """Return the parameters' cotangents of an image cotangent."""
+        gradients = torch.autograd.grad(
+            self._image, self._parameters, image, retain_graph=True, allow_unused=True
+        )
+        return _found(self._parameters, gradients)
+
+
+class AutogradDiscriminator:
+    """The mixed second derivative of `F(h, y)` in the fakes and the weights, from one kept graph.
+
+    Args:
+        network: The discriminator.
+        fakes: The generated batch.
+        parameters: The discriminator's parameters.
+    """
+
+    def __init__(self, network: nn.Module, fakes: Tensor, parameters: Sequence[Tensor]) -> None:
+        self._parameters = list(parameters)
+        with torch.enable_grad():
+            self._fakes = fakes.detach().requires_grad_(True)
+            self._scores = network(self._fakes)
+        self.scores = self._scores.detach()
+
+    def curvature(self, loss: Callable[[Tensor], Tensor]) -> "AutogradCurvature":
+        """Return the curvature of a loss of the fakes' scores."""
+        with torch.enable_grad():
+            value = loss(self._scores)
+            of_input, *of_weights = torch.autograd.grad(
+                value,
+                [self._fakes, *self._parameters],
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        return AutogradCurvature(self._fakes, self._parameters, of_input, of_weights)
+
+
+class AutogradCurvature:
+    """Gradients and mixed products of one loss of the fakes' scores."""
+
+    def __init__(
+        self, fakes: Tensor, parameters: list[Tensor], of_input: Tensor, of_weights: list[Tensor]
+    ) -> None:
+        self._fakes = fakes
+        self._parameters = parameters
+        self._of_input = of_input
+        self._of_weights = of_weights
+
+    def gradients(self) -> tuple[Tensor, dict[int, Tensor]]:
+        """Return `∂F/∂h` and `∂F/∂y`."""
+        weights = {id(p): g.detach() for p, g in zip(self._parameters, self._of_weights, strict=True)}
+        return self._of_input.detach(), weights
+
+    def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
+        """Return `∂²F/∂y∂h · ḣ`."""
+        if not self._of_input.requires_grad:
+            return {}
+        gradients = torch.autograd.grad(
+            self._of_input, self._parameters, dot, retain_graph=True, allow_unused=True
+        )
+        return _found(self._parameters, gradients)
+
+    def to_image(self, weights: Mapping[int, Tensor]) -> Tensor:
+        """Return `∂²F/∂h∂y · ẏ`."""
+        moving = [
+            (gradient, weights[id(parameter)])
+            for gradient, parameter in zip(self._of_weights, self._parameters, strict=True)
+            if gradient.requires_grad and id(parameter) in weights
+        ]
+        if not moving:
+            return torch.zeros_like(self._fakes)
+        outputs, cotangents = zip(*moving, strict=True)
+        (image,) = torch.autograd.grad(
+            outputs, self._fakes, cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        return image
+
+
+def _found(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> dict[int, Tensor]:
+    return {id(p): g for p, g in zip(parameters, gradients, strict=True) if g is not None}

@@ -1,0 +1,160 @@
+"""Rules of batch and group normalisation."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gamedyn.gan.curvature.rule import Maybe, Rule, plus
+
+
+class Normalisation(Rule):
+    r"""Normalisation `o = γ x̂ + β`, `x̂ = (a − μ)/s`, by the statistics of its own input or by fixed ones.
+
+    By its own statistics, the Jacobian of `x̂` is the symmetric `P t = (t − mean t − x̂ mean(x̂ t)) / s`; by
+    fixed ones it is `t / s`. Subclasses say over what the means run, and how `γ` and `β` broadcast.
+    """
+
+    fixed = False
+
+    def __init__(self, weight: Tensor | None, bias: Tensor | None) -> None:
+        self.parameters = [] if weight is None or bias is None else [weight, bias]
+
+    def _keep(self, value: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:
+        """Keep `x̂` and `1/s`, in the shape over which the means run, and return the output."""
+        self.shape = value.shape
+        self.inverse = inverse
+        self.normal = (self._grouped(value) - mean) * inverse
+        out = self.normal.view(self.shape)
+        if not self.parameters:
+            return out
+        return out * self._spread(self.parameters[0]) + self._spread(self.parameters[1])
+
+    def _grouped(self, value: Tensor) -> Tensor:
+        """Shape a value so that the means run over fixed axes."""
+        return value
+
+    @abstractmethod
+    def _mean(self, grouped: Tensor) -> Tensor:
+        """Return the means, broadcastable against the grouped value."""
+
+    def _spread(self, vector: Tensor) -> Tensor:
+        return vector.view(1, -1, *(1 for _ in self.shape[2:]))
+
+    def _gather(self, value: Tensor) -> Tensor:
+        return value.sum([0, *range(2, value.dim())])
+
+    def _project(self, value: Tensor) -> Tensor:
+        """Return `P t`."""
+        grouped = self._grouped(value)
+        if self.fixed:
+            return (grouped * self.inverse).view(self.shape)
+        overlap = self._mean(self.normal * grouped)
+        return ((grouped - self._mean(grouped) - self.normal * overlap) * self.inverse).view(self.shape)
+
+    def _project_dot(self, value: Tensor, dot: Tensor) -> Maybe:
+        """Return the derivative of `P t` at fixed `t` as the input moves along `dot`."""
+        if self.fixed:
+            return None
+        grouped, moved = self._grouped(value), self._grouped(self._project(dot))
+        rate = self._mean(self.normal * self._grouped(dot)) * self.inverse
+        turned = moved * self._mean(self.normal * grouped) + self.normal * self._mean(moved * grouped)
+        return (-rate * self._grouped(self._project(value)) - turned * self.inverse).view(self.shape)
+
+    def _weighted(self, value: Tensor) -> Tensor:
+        return value * self._spread(self.parameters[0]) if self.parameters else value
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        out = None if dot is None else self._weighted(self._project(dot))
+        if weights and weights[0] is not None:
+            out = plus(out, self.normal.view(self.shape) * self._spread(weights[0]))
+        if len(weights) > 1 and weights[1] is not None:
+            out = plus(out, self._spread(weights[1]).expand(self.shape))
+        return out
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return self._project(self._weighted(bar))
+
+    def weights(self, bar: Tensor) -> list[Tensor]:
+        if not self.parameters:
+            return []
+        return [self._gather(bar * self.normal.view(self.shape)), self._gather(bar)]
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        out = None if bar_dot is None else self.cotangent(bar_dot)
+        if dot is not None:
+            out = plus(out, self._project_dot(self._weighted(bar), dot))
+        if weights and weights[0] is not None:
+            out = plus(out, self._project(bar * self._spread(weights[0])))
+        return out
+
+    def weights_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> list[Maybe]:
+        if not self.parameters:
+            return []
+        of_weight: Maybe = None
+        if dot is not None:
+            of_weight = self._gather(bar * self._project(dot))
+        if bar_dot is not None:
+            of_weight = plus(of_weight, self._gather(bar_dot * self.normal.view(self.shape)))
+        return [of_weight, None if bar_dot is None else self._gather(bar_dot)]
+
+
+class BatchNorm(Normalisation):
+    """Batch normalisation, by batch statistics in training and by the running ones in evaluation."""
+
+    def __init__(self, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        super().__init__(module.weight, module.bias)
+        self.module = module
+        self.fixed = not module.training and module.running_mean is not None
+        self.mixes_samples = not self.fixed
+
+    def forward(self, value: Tensor) -> Tensor:
+        if self.fixed and self.module.running_mean is not None and self.module.running_var is not None:
+            mean, variance = self.module.running_mean, self.module.running_var
+        else:
+            axes = [0, *range(2, value.dim())]
+            variance, mean = torch.var_mean(value, axes, correction=0)
+            advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
+        self.shape = value.shape
+        return self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())
+
+    def _mean(self, grouped: Tensor) -> Tensor:
+        return grouped.mean([0, *range(2, grouped.dim())], keepdim=True)
+
+
+class GroupNorm(Normalisation):
+    """Group normalisation: each sample by the statistics of its own groups of channels."""
+
+    def __init__(self, module: nn.GroupNorm) -> None:
+        super().__init__(module.weight, module.bias)
+        self.module = module
+
+    def forward(self, value: Tensor) -> Tensor:
+        self.shape = value.shape
+        variance, mean = torch.var_mean(self._grouped(value), -1, correction=0, keepdim=True)
+        return self._keep(value, mean, (variance + self.module.eps).rsqrt())
+
+    def _grouped(self, value: Tensor) -> Tensor:
+        return value.reshape(self.shape[0], self.module.num_groups, -1)
+
+    def _mean(self, grouped: Tensor) -> Tensor:
+        return grouped.mean(-1, keepdim=True)
+
+
+def advance_running_statistics(
+    module: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int
+) -> None:
+    """Move a BatchNorm's running statistics as its own forward pass in training would."""
+    if not module.track_running_stats or module.running_mean is None or module.running_var is None:
+        return
+    rate = module.momentum
+    if module.num_batches_tracked is not None:
+        module.num_batches_tracked.add_(1)
+        rate = 1.0 / float(module.num_batches_tracked) if rate is None else rate
+    assert rate is not None  # torch counts batches wherever it keeps running statistics
+    # by `.data`, as torch's own kernel does, so that graphs which hold the statistics stay valid
+    module.running_mean.data.lerp_(mean, rate)
+    module.running_var.data.lerp_(variance * (count / max(count - 1, 1)), rate)

@@ -1,0 +1,139 @@
+"""From a module to rules: which layers are known, and how a network is put together from them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from gamedyn.gan.curvature.activations import LeakyReLU, Sigmoid, Softplus, Tanh
+from gamedyn.gan.curvature.affine import Convolution, Linear
+from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
+from gamedyn.gan.curvature.rule import LinearMap, Rule
+
+
+class UnsupportedError(Exception):
+    """Raised for a network that the rules do not cover; carries the reason."""
+
+
+def trace(module: nn.Module) -> fx.GraphModule:
+    """Trace a network symbolically; raise `UnsupportedError` where that cannot be done."""
+    try:
+        return fx.symbolic_trace(nn.Sequential(module))  # in a container even a lone layer stays one
+    except Exception as error:  # fx raises whatever the forward pass raises on a proxy
+        raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
+
+
+def rule_for_module(module: nn.Module) -> Rule:
+    """Return the rule of a leaf module."""
+    match module:
+        case nn.Linear():
+            return Linear(module)
+        case nn.Conv1d() | nn.Conv2d() | nn.ConvTranspose1d() | nn.ConvTranspose2d():
+            if module.padding_mode != "zeros" or isinstance(module.padding, str):
+                raise UnsupportedError(
+                    f"a convolution with padding {module.padding!r} ({module.padding_mode})"
+                )
+            return Convolution(module)
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            return BatchNorm(module)
+        case nn.GroupNorm():
+            return GroupNorm(module)
+        case nn.ReLU():
+            return LeakyReLU()
+        case nn.LeakyReLU():
+            return LeakyReLU(module.negative_slope)
+        case nn.Tanh():
+            return Tanh()
+        case nn.Sigmoid():
+            return Sigmoid()
+        case nn.Softplus():
+            return Softplus(module.beta, module.threshold)
+        case nn.Upsample() if module.mode == "nearest":
+            return LinearMap(module)
+        case nn.Flatten() | nn.Unflatten() | nn.Identity() | nn.AvgPool1d() | nn.AvgPool2d() | nn.ZeroPad2d():
+            return LinearMap(module)
+        case nn.Dropout() | nn.Dropout2d() if not module.training or module.p == 0.0:
+            return LinearMap(nn.Identity())
+    raise UnsupportedError(f"no rule for {type(module).__name__}")
+
+
+_ACTIVATIONS: dict[Any, Callable[..., Rule]] = {
+    **dict.fromkeys((functional.relu, torch.relu, "relu"), lambda inplace=False: LeakyReLU()),
+    functional.leaky_relu: lambda negative_slope=0.01, inplace=False: LeakyReLU(negative_slope),
+    **dict.fromkeys((functional.tanh, torch.tanh, "tanh"), lambda: Tanh()),
+    **dict.fromkeys((functional.sigmoid, torch.sigmoid, "sigmoid"), lambda: Sigmoid()),
+    functional.softplus: lambda beta=1.0, threshold=20.0: Softplus(beta, threshold),
+}
+_LINEAR: set[Any] = {
+    functional.pad,
+    functional.avg_pool1d,
+    functional.avg_pool2d,
+    functional.adaptive_avg_pool1d,
+    functional.adaptive_avg_pool2d,
+    functional.interpolate,
+    torch.flatten,
+    torch.squeeze,
+    torch.unsqueeze,
+    torch.reshape,
+    torch.permute,
+    torch.transpose,
+    torch.mean,
+    torch.sum,
+    operator.getitem,
+    operator.neg,
+    *(
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "squeeze",
+        "unsqueeze",
+        "permute",
+        "transpose",
+        "contiguous",
+    ),
+    *("mean", "sum"),
+}
+_SCALINGS: set[Any] = {operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div"}
+COMMUTATIVE: set[Any] = {operator.mul, torch.mul}
+_SUMS: set[Any] = {operator.add, operator.iadd, torch.add, "add", "add_"}
+
+
+def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule:
+    """Return the rule of a function or method whose first argument is its only tensor."""
+    rest = args[1:]
+    if target in _ACTIVATIONS:
+        return _ACTIVATIONS[target](*rest, **kwargs)
+    if target in _LINEAR:
+        if target is functional.interpolate and kwargs.get("mode", "nearest") != "nearest":
+            raise UnsupportedError(f"interpolation by {kwargs['mode']}")
+        if target is functional.pad and (kwargs.get("mode", "constant") != "constant" or kwargs.get("value")):
+            raise UnsupportedError("padding with anything but zeros")
+        return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
+    if target in _SCALINGS and len(args) == 2 and isinstance(args[1], int | float):
+        return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
+    raise UnsupportedError(
+        f"no rule for {target if isinstance(target, str) else getattr(target, '__name__', target)}"
+    )
+
+
+def is_sum(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call adds two tensors of one shape."""
+    return (
+        target in _SUMS
+        and not kwargs
+        and len(args) == 2
+        and all(isinstance(arg, Tensor) for arg in args)
+        and args[0].shape == args[1].shape
+    )
+
+
+def _call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return (
+        getattr(args[0], target)(*args[1:], **kwargs) if isinstance(target, str) else target(*args, **kwargs)
+    )

@@ -1,0 +1,239 @@
+"""A GAN as one object: the closure of a step, which linearises its game by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, fx, nn
+
+from gamedyn.gan.curvature.discriminator import ScoreCurvature
+from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
+from gamedyn.gan.curvature.network import LinearisedNetwork
+from gamedyn.gan.curvature.trace import UnsupportedError, trace
+from gamedyn.gan.losses import GANLoss
+from gamedyn.gan.models.statistics import frozen_running_statistics
+from gamedyn.solvers import Linearisation
+from gamedyn.solvers.vectors import Vector
+
+Losses: TypeAlias = Tensor | tuple[Tensor, Tensor]
+Curvature: TypeAlias = ScoreCurvature | AutogradCurvature
+
+
+class GANObjective:
+    r"""The game of a generator and a discriminator under a loss of their scores.
+
+    The players meet in the generated batch alone, so the mixed Hessian factors into `K = M_D · J_G`: a
+    product pushes a tangent of the generator's weights to the images (`J_G`), and the images' tangent to a
+    cotangent of the discriminator's weights (`M_D`, the mixed derivative of the loss in image and weight).
+    Both networks are linearised once a step, from the activations that the losses were computed with;
+    products then cost about half of what double backward takes. See `on` for use.
+
+    Covered by fast rules, in any composition that `torch.fx` can trace: linear layers, convolutions and
+    transposed convolutions in one and two dimensions, batch and group normalisation, ReLU, LeakyReLU, tanh,
+    sigmoid, softplus, nearest upsampling, average pooling, reshaping, padding, cropping, residual sums. Any
+    other network falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
+
+    Args:
+        generator: Player 0, from latent vectors to samples.
+        discriminator: Player 1, from samples to one score each, of shape `(batch,)` or `(batch, 1)`.
+        loss: The game; a loss that couples different samples' scores, or real with fake ones, must say
+            `separable = False` and is differentiated by autograd.
+
+    Example:
+        >>> from gamedyn.gan.losses import Wasserstein
+        >>> from gamedyn.optimizers import ACGD
+        >>> G, D = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        >>> game = GANObjective(G, D, Wasserstein())
+        >>> opt = ACGD(G.parameters(), D.parameters(), lr=1e-3)
+        >>> opt.step(game.on(torch.randn(8, 3), torch.randn(8, 2))).shape
+        torch.Size([])
+        >>> game.fallbacks
+        {}
+
+    References:
+        Schäfer, Zheng and Anandkumar (2020), Implicit competitive regularization in GANs, section 4;
+        Pearlmutter (1994), Fast exact multiplication by the Hessian.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.loss = loss
+        self.fallbacks: dict[str, str] = {}
+        """Why a network (or the loss) is differentiated by autograd; empty where nothing is."""
+        self._traced: dict[str, _Traced] = {}
+        if not getattr(loss, "separable", False):
+            self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
+
+    def on(self, real: Tensor, latent: Tensor) -> GANClosure:
+        """Return the closure of one step.
+
+        Args:
+            real: A batch of samples.
+            latent: A batch of latent vectors.
+
+        Returns:
+            What `opt.step(...)` takes.
+        """
+        return GANClosure(self, real, latent)
+
+    def linearised_generator(
+        self, latent: Tensor, parameters: Sequence[Tensor]
+    ) -> LinearisedNetwork | AutogradGenerator:
+        """Run the generator once, keeping its linearisation."""
+        network = self._linearised("generator", self.generator, latent)
+        return AutogradGenerator(self.generator, latent, parameters) if network is None else network
+
+    def linearised_discriminator(
+        self, fakes: Tensor, parameters: Sequence[Tensor]
+    ) -> LinearisedNetwork | AutogradDiscriminator:
+        """Run the discriminator once on the fakes, keeping its linearisation."""
+        network = self._linearised("discriminator", self.discriminator, fakes)
+        return AutogradDiscriminator(self.discriminator, fakes, parameters) if network is None else network
+
+    def _linearised(self, name: str, network: nn.Module, value: Tensor) -> LinearisedNetwork | None:
+        traced = self._traced.get(name)
+        if traced is None or traced.training != network.training:  # a trace holds the mode it was made in
+            self.fallbacks.pop(name, None)
+            self._traced[name] = traced = _Traced(None, network.training)
+            buffers = [buffer.clone() for buffer in network.buffers()]
+            try:
+                traced.graph = trace(network)
+                return LinearisedNetwork(traced.graph, value)
+            except UnsupportedError as error:
+                self.fallbacks[name] = str(error)
+                traced.graph = None
+                for buffer, before in zip(network.buffers(), buffers, strict=True):
+                    buffer.copy_(before)  # the layers before the unknown one have advanced their statistics
+        return None if traced.graph is None else LinearisedNetwork(traced.graph, value)
+
+
+@dataclass
+class _Traced:
+    """A network's trace, None where the rules do not cover it, and the mode that it was traced in."""
+
+    graph: fx.GraphModule | None
+    training: bool
+
+
+class GANClosure:
+    """One batch of a game: a closure, and its linearisation by structure.
+
+    BatchNorm's running statistics advance with the first evaluation only, so once a step also where an
+    optimizer asks again (`AltGD`).
+
+    Args:
+        objective: The game.
+        real: A batch of samples.
+        latent: A batch of latent vectors.
+    """
+
+    def __init__(self, objective: GANObjective, real: Tensor, latent: Tensor) -> None:
+        self._objective = objective
+        self._real = real
+        self._latent = latent
+        self._evaluated = False
+
+    def __call__(self) -> Losses:
+        """Evaluate the losses.
+
+        Returns:
+            One scalar (zero-sum) or one loss per player, carrying their graphs.
+        """
+        game = self._objective
+        with ExitStack() as frozen:
+            if self._evaluated:
+                for network in (game.generator, game.discriminator):
+                    frozen.enter_context(frozen_running_statistics(network))
+            self._evaluated = True
+            fake = game.generator(self._latent)
+            return game.loss(game.discriminator(self._real), game.discriminator(fake))
+
+    def linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation | None:
+        """Evaluate the game once, with its gradients and mixed products.
+
+        Args:
+            x: The generator's parameters.
+            y: The discriminator's parameters.
+
+        Returns:
+            The linearisation, or None for a loss that is not separable.
+        """
+        game = self._objective
+        if "loss" in game.fallbacks:
+            return None
+        self._evaluated = True
+        generator = game.linearised_generator(self._latent, x)
+        with torch.enable_grad():
+            scores_of_real = game.discriminator(self._real)
+        discriminator = game.linearised_discriminator(generator.output, y)
+        fake = discriminator.output if isinstance(discriminator, LinearisedNetwork) else discriminator.scores
+        losses = game.loss(scores_of_real.detach(), fake)
+        players = losses if isinstance(losses, tuple) else (losses,)
+
+        def curvature(player: int) -> Curvature:
+            def loss(scores: Tensor) -> Tensor:
+                value = game.loss(scores_of_real.detach(), scores)
+                return value[player] if isinstance(value, tuple) else value
+
+            if isinstance(discriminator, AutogradDiscriminator):
+                return discriminator.curvature(loss)
+            return ScoreCurvature(discriminator, *derivatives(loss, fake))
+
+        curvatures = [curvature(player) for player in range(len(players))]
+        of_f, of_g = curvatures[0], curvatures[-1]
+        image, weights = of_f.gradients()
+        if of_g is not of_f:
+            weights = of_g.gradients()[1]
+        gradient_x = _listed(generator.pull(image), x)
+        gradient_y = _listed(weights, y)
+        for total, part in zip(gradient_y, self._of_real(scores_of_real, fake, y), strict=True):
+            total.add_(part)
+
+        def forward(vector: Vector) -> Vector:
+            with torch.no_grad():
+                return _listed(of_g.to_weights(generator.push(_named(x, vector))), y)
+
+        def backward(vector: Vector) -> Vector:
+            with torch.no_grad():
+                return _listed(generator.pull(of_f.to_image(_named(y, vector))), x)
+
+        return Linearisation(
+            tuple(loss.detach() for loss in players) if isinstance(losses, tuple) else losses.detach(),
+            gradient_x,
+            gradient_y,
+            forward,
+            backward,
+        )
+
+    def _of_real(self, scores: Tensor, fake: Tensor, y: Sequence[Tensor]) -> Vector:
+        """Return the gradient of player 1's loss through the real samples."""
+        with torch.enable_grad():
+            value = self._objective.loss(scores, fake)
+        own = value[1] if isinstance(value, tuple) else value
+        if not own.requires_grad or not y:
+            return [torch.zeros_like(parameter) for parameter in y]
+        return list(torch.autograd.grad(own, list(y), allow_unused=True, materialize_grads=True))
+
+
+def derivatives(loss: object, scores: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return a separable loss's first and second derivatives in each score; None for a vanishing second."""
+    with torch.enable_grad():
+        leaf = scores.detach().clone().requires_grad_(True)
+        (first,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)  # type: ignore[operator]
+        if not first.requires_grad:
+            return first.detach().reshape(-1), None
+        (second,) = torch.autograd.grad(first.sum(), leaf)
+    return first.detach().reshape(-1), second.reshape(-1)
+
+
+def _named(parameters: Sequence[Tensor], vector: Sequence[Tensor]) -> Mapping[int, Tensor]:
+    return {id(parameter): tensor for parameter, tensor in zip(parameters, vector, strict=True)}
+
+
+def _listed(found: Mapping[int, Tensor], parameters: Sequence[Tensor]) -> Vector:
+    return [found.get(id(parameter), torch.zeros_like(parameter)) for parameter in parameters]
