@@ -51,6 +51,9 @@ def contenders(game: Game, rtols: Sequence[float]) -> dict[str, Contender]:
     for rtol in rtols:
         entries[f"CGD rtol={rtol:g}"] = _ours(game, CGD(x, y, lr=lr, rtol=rtol))
         entries[f"ACGD rtol={rtol:g}"] = _ours(game, ACGD(x, y, lr=lr, beta=BETA, eps=EPS, rtol=rtol))
+        if game.has_structure:
+            structured = ACGD(x, y, lr=lr, beta=BETA, eps=EPS, rtol=rtol)
+            entries[f"ACGD structured rtol={rtol:g}"] = _ours(game, structured, game.structured)
         if CGDs is not None:
             entries[f"CGDs ACGD rtol={rtol:g}"] = _cgds(game, rtol)
     return entries
@@ -69,7 +72,8 @@ def _adam(game: Game) -> Callable[[], None]:
     return step
 
 
-def _ours(game: Game, optimizer: CGD | ACGD) -> Contender:
+def _ours(game: Game, optimizer: CGD | ACGD, closure: Callable[[], Any] | None = None) -> Contender:
+    """Step on the plain closure, or on what `closure` returns for each batch."""
     kept: list[Any] = []
     solve = competitive.solve
 
@@ -79,7 +83,7 @@ def _ours(game: Game, optimizer: CGD | ACGD) -> Contender:
 
     def step() -> None:
         with mock.patch.object(competitive, "solve", recorded):
-            optimizer.step(game.value)
+            optimizer.step(game.value if closure is None else closure())
 
     return Contender(step, lambda: ("x", flat(kept[0].value[0]), kept[0].iterations))
 

@@ -102,17 +102,17 @@ def table(game: str, measured: dict[str, Contender], args: argparse.Namespace) -
         if contender.residuals:
             row["true_residual_median"] = statistics.median(contender.residuals)
             row["true_residual_worst"] = max(contender.residuals)
-        rival = measured.get(f"CGDs {name}")
+        rival = measured.get(f"CGDs {name.replace(' structured', '')}")
         if rival is not None:
             row["over_cgds"] = _ratio(contender, rival)
             row["over_cgds_wall"] = _ratio(contender, rival, "wall")
         rows.append(row)
     title = GAMES[game][2].format(args.size or GAMES[game][1])
     print(f"\n{title}; one gradient of both players {1e3 * statistics.median(unit.cpu):.3g} ms")
-    print(f"{'':24}{'gradients':>10}{'Adam steps':>12}{'iterations':>12}{'worst residual':>16}{'/ CGDs':>8}")
+    print(f"{'':28}{'gradients':>10}{'Adam steps':>12}{'iterations':>12}{'worst residual':>16}{'/ CGDs':>8}")
     for row in rows:
         print(
-            f"{row['contender']:24}{row['gradients']:10.2f}{row['adam_steps']:12.2f}"
+            f"{row['contender']:28}{row['gradients']:10.2f}{row['adam_steps']:12.2f}"
             f"{_cell(row, 'iterations', '12.3g')}{_cell(row, 'true_residual_worst', '16.2e')}"
             f"{_cell(row, 'over_cgds', '8.2f')}"
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gamedyn.games.gaussian_mixture import GaussianMixture, mlp
 from gamedyn.gan.losses import Minimax
 from gamedyn.gan.models.pairs import build_pair
+from gamedyn.gan.objective import GANObjective
 
 
 class Game:
@@ -23,6 +24,7 @@ class Game:
         draw: Draws a batch.
         lr: The adaptive optimizers' learning rate.
         adam: One alternating step of the pair of Adams on a batch; by two evaluations of `f` for None.
+        structured: The closure on a batch that linearises the game by structure, where there is one.
     """
 
     def __init__(
@@ -33,10 +35,22 @@ class Game:
         draw: Callable[[], Any],
         lr: float,
         adam: Callable[[Any], tuple[Callable[[], Tensor], Callable[[], Tensor]]] | None = None,
+        structured: Callable[[Any], Any] | None = None,
     ) -> None:
         self.x, self.y, self._value, self._draw, self.lr = list(x), list(y), value, draw, lr
         self._halves = adam or (lambda batch: (lambda: -value(batch), lambda: value(batch)))
+        self._structured = structured
         self.next_batch()
+
+    @property
+    def has_structure(self) -> bool:
+        """Whether the game can be linearised by structure."""
+        return self._structured is not None
+
+    def structured(self) -> Any:
+        """Return the structured closure on the current batch."""
+        assert self._structured is not None
+        return self._structured(self.batch)
 
     def next_batch(self) -> None:
         """Draw the batch that all contenders step on."""
@@ -64,6 +78,7 @@ def gan(
 ) -> Game:
     """A GAN on the zero-sum binary cross-entropy."""
     loss = Minimax()
+    objective = GANObjective(generator, discriminator, loss)
 
     def value(batch: tuple[Tensor, Tensor]) -> Tensor:
         real, z = batch
@@ -79,7 +94,15 @@ def gan(
 
         return discriminate, lambda: loss.generator(discriminator(generator(z)))
 
-    return Game(generator.parameters(), discriminator.parameters(), value, draw, lr, halves)
+    return Game(
+        generator.parameters(),
+        discriminator.parameters(),
+        value,
+        draw,
+        lr,
+        halves,
+        lambda batch: objective.on(*batch),
+    )
 
 
 def mlp_gan(width: int, batch: int, seed: int) -> Game:

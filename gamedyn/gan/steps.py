@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gamedyn.gan.losses import GANLoss
-from gamedyn.gan.models.statistics import frozen_running_statistics
+from gamedyn.gan.objective import GANObjective
 
 Losses = Tensor | tuple[Tensor, ...]
 
@@ -92,8 +92,8 @@ class Stepper(Protocol):
 class Simultaneous:
     """Steps of one optimizer for games that owns both players.
 
-    The closure holds one forward pass through both networks. BatchNorm's running statistics advance
-    with its first evaluation only, so once a step also where the optimizer asks again (AltGD).
+    The closure is that of a `GANObjective`: competitive optimizers take their products from the networks'
+    structure, the others call it.
 
     Args:
         optimizer: The optimizer; the generator's parameters minimise, the discriminator's maximise.
@@ -101,6 +101,7 @@ class Simultaneous:
 
     def __init__(self, optimizer: GameOptimizer) -> None:
         self.optimizer = optimizer
+        self._game: GANObjective | None = None
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, real: Tensor, latent: Tensor
@@ -117,19 +118,13 @@ class Simultaneous:
         Returns:
             Losses and the solve's figures.
         """
-        evaluations = 0
-
-        def closure() -> Losses:
-            nonlocal evaluations
-            evaluations += 1
-            if evaluations == 1:
-                fake = generator(latent)
-            else:
-                with frozen_running_statistics(generator):
-                    fake = generator(latent)
-            return loss(discriminator(real), discriminator(fake))
-
-        value = self.optimizer.step(closure)
+        if self._game is None or (self._game.generator, self._game.discriminator, self._game.loss) != (
+            generator,
+            discriminator,
+            loss,
+        ):
+            self._game = GANObjective(generator, discriminator, loss)
+        value = self.optimizer.step(self._game.on(real, latent))
         if isinstance(value, Tensor):
             generator_loss = float(value)
             discriminator_loss = -generator_loss
