@@ -304,8 +304,19 @@ def test_the_demo_runs_twice_into_one_folder(
 
 
 def test_the_demo_takes_cifar10_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--quick", "--out", str(tmp_path), "--data-root", str(tmp_path / "absent")]) == 2
-    assert "absent" in capsys.readouterr().err
+    fake_cifar.write_pickles(tmp_path / "data")
+    assert (
+        main(["demo", "--quick", "--out", str(tmp_path / "out"), "--data-root", str(tmp_path / "data")]) == 0
+    )
+    assert "cifar10" in capsys.readouterr().out
+
+
+def test_the_demo_falls_back_to_digits_and_refuses_nonsense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    assert main(["demo", "--quick", "--out", out, "--data-root", str(tmp_path / "absent")]) == 0
+    assert f"No CIFAR-10 in {tmp_path / 'absent'}" in capsys.readouterr().out
     assert main(["demo", "--minutes", "0"]) == 2
     assert "--minutes" in capsys.readouterr().err
     assert main(["demo", "--steps", "0", "--quick", "--out", str(tmp_path)]) == 2

@@ -32,7 +32,7 @@ class Command(Protocol):
 
 @dataclass
 class Icr:
-    """Draw the figures of implicit competitive regularisation (Schaefer, Zheng, Anandkumar 2020)."""
+    """Draw the figures of implicit competitive regularisation (Schäfer, Zheng, Anandkumar 2020)."""
 
     figure: Annotated[
         Annotated[IcrQuadratic, tyro.conf.subcommand("quadratic")]

@@ -153,7 +153,7 @@ class Wasserstein:
         1.0
 
     References:
-        Arjovsky et al., Wasserstein GAN, 2017, equation 3; Schaefer et al., Implicit competitive
+        Arjovsky et al., Wasserstein GAN, 2017, equation 3; Schäfer et al., Implicit competitive
         regularization in GANs, 2020 (its training with ACGD and no regulariser).
     """
 

@@ -27,7 +27,7 @@ class SlicedWasserstein:
         0.0
 
     References:
-        Rabin, Peyre, Delon and Bernot, Wasserstein barycenter and its application to texture mixing, 2011.
+        Rabin, Peyré, Delon and Bernot, Wasserstein barycenter and its application to texture mixing, 2011.
     """
 
     def __init__(self, reference: Tensor, *, directions: int = 256, seed: int = 0) -> None:

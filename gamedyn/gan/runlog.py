@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,9 +66,13 @@ class RunLog:
         """Append a line.
 
         Args:
-            line: Numbers and text by name, with a `step`.
+            line: Numbers and text by name, with a `step`; numbers that are not finite become null.
         """
-        self.file.write(json.dumps(line) + "\n")
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in line.items()
+        }
+        self.file.write(json.dumps(finite, allow_nan=False) + "\n")
         self.file.flush()
 
     def sync(self) -> None:

@@ -148,7 +148,8 @@ def compare_runs(
         caption: What the figure shows.
 
     Returns:
-        Three grids above the curves: distance against steps and, where timed, against seconds.
+        Three grids above the curves: distance against steps, as far as all runs went, and, where timed,
+        against seconds.
     """
     with styled():
         figure = new_figure(12.0, 8.4)
@@ -164,6 +165,7 @@ def compare_runs(
             panels[0].plot(run.steps, run.distance, label=run.name, color=COLOURS[run.name])
         for run in timed:
             panels[1].plot(run.seconds, run.distance, color=COLOURS[run.name])
+        panels[0].set_xlim(right=min(run.steps[-1] for run in runs))
         for panel, label in zip(panels, ("generator steps", "seconds of training"), strict=False):
             panel.axhline(floor, color=GREY, linestyle=":", linewidth=1.2, label="real images")
             panel.set(xlabel=label, yscale="log")
