@@ -5,7 +5,7 @@ Figure    samples and distance to held-out images against the step (its CIFAR-10
 Claim     on the unregularised Wasserstein loss ACGD nears the data, while Adam, alternating on the same
           loss, weights, batches and noise, stays at least twice as far away
 Command   python examples/cifar10_acgd.py
-Time      1 min on one CPU core with the digits, 5 min with CIFAR-10 (400 steps of a small DCGAN)
+Time      20 s with the digits, 2 min with CIFAR-10 (400 steps of a small DCGAN), on two CPU cores
 
 CIFAR-10 is read from --data-root or GAMEDYN_DATA; without it scikit-learn's 8x8 digits stand in. The paper
 trains for 468,600 steps and reports inception scores; this shows the beginning, measured by the sliced
