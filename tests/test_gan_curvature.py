@@ -213,3 +213,106 @@ def test_frozen_parameters_and_parameters_of_neither_network_take_zeros() -> Non
     opt.step(game.on(real, latent))
     assert torch.equal(stray, torch.ones(3, dtype=torch.float64))
     assert torch.equal(next(game.discriminator.parameters()), before)
+
+
+class Body(nn.Module):
+    """A network of two layers with a piece of code between them."""
+
+    def __init__(self, code: Callable[[Tensor], Tensor], before: int = 2, after: int = 6) -> None:
+        super().__init__()
+        self.first, self.last, self.code = nn.Linear(before, 6), nn.Linear(after, 1), code
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.code(self.first(x)))
+
+
+def hooked() -> nn.Module:
+    layer = nn.Linear(2, 6)
+    layer.register_forward_hook(lambda module, given, out: 2 * out)
+    return nn.Sequential(layer, leaky(), nn.Linear(6, 1))
+
+
+def overwriting(x: Tensor) -> Tensor:
+    return functional.relu(x, inplace=True) + x
+
+
+def viewed(x: Tensor) -> Tensor:
+    return functional.relu(x.view(-1, 6), inplace=True) + x
+
+
+CRITICS: dict[str, Callable[[], nn.Module]] = {
+    "hooks": hooked,
+    "parametrised": lambda: nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(2, 6)), leaky(), nn.Linear(6, 1)
+    ),
+    "computed weight": lambda: nn.Sequential(
+        nn.utils.spectral_norm(nn.Linear(2, 6)).eval(), leaky(), nn.Linear(6, 1)
+    ),
+    "overwritten": lambda: Body(overwriting),
+    "overwritten view": lambda: Body(viewed),
+    "overwriting": lambda: Body(lambda x: functional.leaky_relu(x, 0.1, inplace=True)),
+    "padding by ones": lambda: Body(lambda x: functional.pad(x, (1, 1), "constant", 1.0), after=8),
+    "rounding": lambda: Body(lambda x: x + torch.div(x, 2, rounding_mode="floor")),
+    "an unused layer": lambda: Body(lambda x: (torch.tanh(x), functional.relu(x))[1]),
+    "a view as attribute": lambda: Body(lambda x: torch.tanh(x) + x.data),
+    "a named input": lambda: Body(lambda x: functional.relu(input=x)),
+    "samples shuffled": lambda: Body(lambda x: functional.relu(x[[1, 0, 2, 6, 5, 4, 3]])),
+    "samples merged": lambda: Body(lambda x: functional.relu(x).view(-1, 3), after=3),
+    "samples averaged": lambda: nn.Sequential(Body(lambda x: functional.relu(x).mean(0, keepdim=True))),
+    "several scores": lambda: nn.Sequential(nn.Linear(2, 6), leaky(), nn.Linear(6, 3)),
+    "BatchNorm, then no rule": lambda: nn.Sequential(
+        nn.Linear(2, 6), nn.BatchNorm1d(6), Opaque(6), nn.Linear(6, 1)
+    ),
+    "called twice": lambda: twice(),
+}
+
+
+def twice() -> nn.Module:
+    layer = nn.Linear(2, 2)
+    return nn.Sequential(layer, leaky(), layer, leaky(), nn.Linear(2, 1), nn.Unflatten(1, (1, 1, 1)))
+
+
+def assert_autograds(game: GANObjective, real: Tensor, latent: Tensor) -> None:
+    twin = copy.deepcopy(game)
+    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
+    tx, ty = list(twin.generator.parameters()), list(twin.discriminator.parameters())
+    found = game.on(real, latent).linearise(x, y)
+    assert found is not None
+    expected = linearise(twin.on(real, latent)(), tx, ty)
+    assert error(found.gradient_x, expected.gradient_x) < 1e-12
+    assert error(found.gradient_y, expected.gradient_y) < 1e-12
+    u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
+    assert error(found.forward(u), expected.forward(u)) < 1e-12
+    assert error(found.backward(v), expected.backward(v)) < 1e-12
+    assert _close(game.discriminator, twin.discriminator)
+
+
+def of_critic(critic: nn.Module, loss: str) -> tuple[GANObjective, Tensor, Tensor]:
+    generator = nn.Sequential(nn.Linear(5, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
+    game = GANObjective(generator.double(), critic.double(), LOSSES[loss])
+    return game, torch.randn(7, 2).double(), torch.randn(7, 5).double()
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("critic", CRITICS)
+def test_unusual_critics_have_autograds_numbers(critic: str, loss: str) -> None:
+    torch.manual_seed(0)
+    assert_autograds(*of_critic(CRITICS[critic](), loss))
+
+
+def test_a_network_may_change_between_steps() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 6), leaky(), nn.Dropout(0.5).eval(), nn.Linear(6, 1))
+    game, real, latent = of_critic(critic, "minimax")
+    assert_autograds(game, real, latent)
+    critic[1] = nn.Tanh()
+    assert_autograds(game, real, latent)
+    critic[0].register_forward_hook(lambda module, given, out: 2 * out)
+    assert_autograds(game, real, latent)
+    assert set(game.fallbacks) == {"discriminator"}
+
+
+def test_autocast_is_left_to_autograd() -> None:
+    game, real, latent = of_critic(twice(), "wgan")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert game.on(real, latent).linearise([], []) is None

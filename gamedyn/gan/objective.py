@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
-from gamedyn.gan.curvature.trace import UnsupportedError, trace
+from gamedyn.gan.curvature.rule import UnsupportedError
+from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.solvers import Linearisation
@@ -65,7 +65,7 @@ class GANObjective:
         self.loss = loss
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the loss) is differentiated by autograd; empty where nothing is."""
-        self._traced: dict[str, _Traced] = {}
+        self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
         if not getattr(loss, "separable", False):
             self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
 
@@ -96,28 +96,21 @@ class GANObjective:
         return AutogradDiscriminator(self.discriminator, fakes, parameters) if network is None else network
 
     def _linearised(self, name: str, network: nn.Module, value: Tensor) -> LinearisedNetwork | None:
-        traced = self._traced.get(name)
-        if traced is None or traced.training != network.training:  # a trace holds the mode it was made in
-            self.fallbacks.pop(name, None)
-            self._traced[name] = traced = _Traced(None, network.training)
-            buffers = [buffer.clone() for buffer in network.buffers()]
-            try:
-                traced.graph = trace(network)
-                return LinearisedNetwork(traced.graph, value)
-            except UnsupportedError as error:
-                self.fallbacks[name] = str(error)
-                traced.graph = None
-                for buffer, before in zip(network.buffers(), buffers, strict=True):
-                    buffer.copy_(before)  # the layers before the unknown one have advanced their statistics
-        return None if traced.graph is None else LinearisedNetwork(traced.graph, value)
-
-
-@dataclass
-class _Traced:
-    """A network's trace, None where the rules do not cover it, and the mode that it was traced in."""
-
-    graph: fx.GraphModule | None
-    training: bool
+        # traced anew each step, in milliseconds: a trace holds modes, modules and numbers of its moment
+        key = tuple((id(module), module.training) for module in network.modules())
+        if self._refused.get(name) == key:
+            return None
+        self.fallbacks.pop(name, None)
+        buffers = [buffer.clone() for buffer in network.buffers()]
+        try:
+            return LinearisedNetwork(trace(network), value)
+        except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
+            self.fallbacks[name] = str(error)
+            self._refused[name] = key
+            # the layers before the unknown one have advanced their statistics
+            for buffer, before in zip(network.buffers(), buffers, strict=True):
+                buffer.data.copy_(before)  # by `.data`: a graph may hold them
+            return None
 
 
 class GANClosure:
@@ -164,7 +157,7 @@ class GANClosure:
             The linearisation, or None for a loss that is not separable.
         """
         game = self._objective
-        if "loss" in game.fallbacks:
+        if "loss" in game.fallbacks or torch.is_autocast_enabled(self._latent.device.type):
             return None
         self._evaluated = True
         generator = game.linearised_generator(self._latent, x)
@@ -191,8 +184,8 @@ class GANClosure:
             weights = of_g.gradients()[1]
         gradient_x = _listed(generator.pull(image), x)
         gradient_y = _listed(weights, y)
-        for total, part in zip(gradient_y, self._of_real(scores_of_real, fake, y), strict=True):
-            total.add_(part)
+        of_real = self._of_real(scores_of_real, fake, y)
+        gradient_y = [total + part for total, part in zip(gradient_y, of_real, strict=True)]
 
         def forward(vector: Vector) -> Vector:
             with torch.no_grad():

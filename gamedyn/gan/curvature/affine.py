@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gamedyn.gan.curvature.rule import Maybe, Rule, plus
+from gamedyn.gan.curvature.rule import Maybe, Rule, UnsupportedError, plus
 
 
 class Bilinear(Rule):
@@ -118,6 +118,8 @@ class Convolution(Bilinear):
         self._bias_shape = (1, -1, *(1 for _ in module.kernel_size))
 
     def apply(self, value: Tensor, weight: Tensor) -> Tensor:
+        if value.dim() != weight.dim():
+            raise UnsupportedError("a convolution of one sample without a batch axis")
         out: Tensor = torch.ops.aten.convolution(value, weight, None, *self._geometry)
         return out
 

@@ -29,7 +29,11 @@ class ScoreCurvature:
         self.network = network
         self.shape = network.output.shape
         self.first, self.second = first, second
-        self.fast = network.piecewise_linear and not network.mixes_samples
+        self.fast = (
+            network.piecewise_linear
+            and not network.mixes_samples
+            and self.shape.numel() == self.shape[0] == len(network.value)
+        )
         seed = torch.ones_like(network.output) if self.fast else first.view(self.shape)
         self.of_input, self.bars = network.cotangent(seed)
 
@@ -50,7 +54,7 @@ class ScoreCurvature:
         """Return `∂²F/∂y∂h · ḣ`: an image tangent becomes cotangents of the discriminator's weights."""
         out, dots = self.network.tangent(dot, {})
         assert out is not None
-        bend = None if self.second is None else self.second * out.view(-1)
+        bend = None if self.second is None else self.second * out.reshape(-1)
         if not self.fast:
             seed = None if bend is None else bend.view(self.shape)
             return self.network.reverse_dot(self.bars, seed, dots, {}, of_weights=True)[1]
@@ -70,7 +74,9 @@ class ScoreCurvature:
         if not self.fast:
             out, dots = self.network.tangent(None, weights)
             seed = (
-                None if self.second is None or out is None else (self.second * out.view(-1)).view(self.shape)
+                None
+                if self.second is None or out is None
+                else (self.second * out.reshape(-1)).view(self.shape)
             )
             moved, _ = self.network.reverse_dot(self.bars, seed, dots, weights, of_weights=False)
             return torch.zeros_like(self.of_input) if moved is None else moved

@@ -65,7 +65,7 @@ class AutogradDiscriminator:
         self._parameters = list(parameters)
         with torch.enable_grad():
             self._fakes = fakes.detach().requires_grad_(True)
-            self._scores = network(self._fakes)
+            self._scores = network(self._fakes.clone())  # which it may overwrite
         self.scores = self._scores.detach()
 
     def curvature(self, loss: Callable[[Tensor], Tensor]) -> "AutogradCurvature":

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
-from gamedyn.gan.curvature.rule import Maybe, Rule, plus
+from gamedyn.gan.curvature.rule import LinearMap, Maybe, Rule, UnsupportedError, plus
 from gamedyn.gan.curvature.trace import (
     COMMUTATIVE,
-    UnsupportedError,
     is_sum,
+    keeps_samples,
     rule_for_call,
     rule_for_module,
 )
@@ -76,27 +77,49 @@ class LinearisedNetwork:
                 raise UnsupportedError(f"the attribute {node.target} used outside a layer")
             if node.op == "output":
                 result = node.args[0]
-                if not isinstance(result, fx.Node) or slots.get(result) != len(self.calls):
+                used = {source for call in self.calls for source in call.inputs}
+                if (
+                    not isinstance(result, fx.Node)
+                    or slots.get(result) != len(self.calls)
+                    or not used.issuperset(range(len(self.calls)))
+                ):
                     raise UnsupportedError("a network whose output is not its last layer's")
                 return cast("Tensor", values[result])
             args = fx.map_arg(node.args, values.__getitem__)
             kwargs = fx.map_arg(node.kwargs, values.__getitem__)
             moving = [source for source in node.all_input_nodes if source in slots]
             if node.op == "call_module":
-                rule = rule_for_module(modules[str(node.target)])
-                record(node, moving, rule, rule.forward(args[0]))
+                module = modules[str(node.target)]
+                if getattr(module, "inplace", False):
+                    _refuse_overwriting(moving[0], modules)
+                rule = rule_for_module(module)
+                image = rule.forward(args[0])
+                if isinstance(rule, LinearMap) and (image.dim() == 0 or len(image) != len(value)):
+                    rule.mixes_samples = True
+                record(node, moving, rule, image)
             elif node.target is getattr or (isinstance(node.target, str) and node.target in ("size", "dim")):
                 named = getattr(args[0], str(args[1] if node.target is getattr else node.target))
                 values[node] = named if node.target is getattr else named(*args[1:])
+                if isinstance(values[node], Tensor):
+                    raise UnsupportedError(f"no rule for the attribute {args[1]}")
             elif not moving:
                 values[node] = node.target(*args, **kwargs)
+                if isinstance(values[node], Tensor):
+                    raise UnsupportedError(f"no rule for {node.target} of no tensor")
             elif is_sum(node.target, args, kwargs):
+                if node.target == "add_":
+                    _refuse_overwriting(cast("fx.Node", node.args[0]), modules)
                 record(node, list(node.args), None, args[0] + args[1])
             elif len(moving) == 1:
                 if len(args) == 2 and not isinstance(args[0], Tensor):  # 0.5 * a
                     args = args[::-1] if node.target in COMMUTATIVE else args
+                if kwargs.get("inplace", False) or any(arg is True for arg in args[1:]):
+                    _refuse_overwriting(moving[0], modules)
                 rule = rule_for_call(node.target, args, kwargs)
-                record(node, moving, rule, rule.forward(args[0]))
+                image = rule.forward(args[0])
+                if isinstance(rule, LinearMap) and not keeps_samples(node.target, args, image):
+                    rule.mixes_samples = True
+                record(node, moving, rule, image)
             else:
                 raise UnsupportedError(f"no rule for {node.target} of {len(moving)} tensors")
         raise UnsupportedError("a network without an output")
@@ -190,6 +213,19 @@ class LinearisedNetwork:
             moved = call.rule.cotangent_dot(bars[slot], own, dots[source], given)
             bar_dots[source] = plus(bar_dots[source], moved)
         return bar_dots[0], result
+
+
+def _refuse_overwriting(source: fx.Node, modules: Mapping[str, nn.Module]) -> None:
+    """Refuse a layer that works in place on a value which something else may read."""
+    if source.op == "placeholder" or len(source.users) > 1:
+        raise UnsupportedError("a layer that overwrites a value which is used elsewhere")
+    own = modules.get(str(source.target)) if source.op == "call_module" else None
+    fresh = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+    if source.target is not operator.add and not isinstance(
+        own, (*fresh, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+    ):
+        for earlier in source.all_input_nodes:  # which the value may be a view of
+            _refuse_overwriting(earlier, modules)
 
 
 def _gather(into: dict[int, Tensor], rule: Rule, parts: Sequence[Maybe]) -> None:

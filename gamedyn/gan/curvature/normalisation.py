@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gamedyn.gan.curvature.rule import Maybe, Rule, plus
+from gamedyn.gan.curvature.rule import Maybe, Rule, UnsupportedError, plus
 
 
 class Normalisation(Rule):
@@ -21,6 +21,8 @@ class Normalisation(Rule):
     fixed = False
 
     def __init__(self, weight: Tensor | None, bias: Tensor | None) -> None:
+        if (weight is None) != (bias is None):
+            raise UnsupportedError("a normalisation with a weight and no bias, or the other way round")
         self.parameters = [] if weight is None or bias is None else [weight, bias]
 
     def _keep(self, value: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:
@@ -117,6 +119,8 @@ class BatchNorm(Normalisation):
         else:
             axes = [0, *range(2, value.dim())]
             variance, mean = torch.var_mean(value, axes, correction=0)
+            if value.numel() == value.shape[1]:
+                raise UnsupportedError("one value per channel has no batch statistics")
             advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
         self.shape = value.shape
         return self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())

@@ -29,6 +29,10 @@ def plus(left: Maybe, right: Maybe) -> Maybe:
     return left + right
 
 
+class UnsupportedError(Exception):
+    """Raised for a network that the rules do not cover; carries the reason."""
+
+
 class Rule(ABC):
     """One layer at one point; see the module's text for the five maps."""
 

@@ -13,23 +13,33 @@ from torch.nn import functional
 from gamedyn.gan.curvature.activations import LeakyReLU, Sigmoid, Softplus, Tanh
 from gamedyn.gan.curvature.affine import Convolution, Linear
 from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
-from gamedyn.gan.curvature.rule import LinearMap, Rule
-
-
-class UnsupportedError(Exception):
-    """Raised for a network that the rules do not cover; carries the reason."""
+from gamedyn.gan.curvature.rule import LinearMap, Rule, UnsupportedError
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
     """Trace a network symbolically; raise `UnsupportedError` where that cannot be done."""
+    for part in module.modules():
+        if any(getattr(part, hooks) for hooks in _HOOKS):
+            raise UnsupportedError(f"{type(part).__name__} has hooks")
+        if any(parameter._backward_hooks for parameter in part._parameters.values() if parameter is not None):
+            raise UnsupportedError(f"a parameter of {type(part).__name__} has hooks")
     try:
         return fx.symbolic_trace(nn.Sequential(module))  # in a container even a lone layer stays one
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
 
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
 def rule_for_module(module: nn.Module) -> Rule:
     """Return the rule of a leaf module."""
+    if not type(module).__module__.startswith("torch.nn.modules") or "forward" in vars(module):
+        raise UnsupportedError(f"{type(module).__name__} is not one of torch's own layers")  # parametrised
+    for name in ("weight", "bias"):
+        value = getattr(module, name, None)
+        if isinstance(value, Tensor) and module._parameters.get(name) is not value:
+            raise UnsupportedError(f"the {name} of {type(module).__name__} is computed")
     match module:
         case nn.Linear():
             return Linear(module)
@@ -112,10 +122,13 @@ def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if target in _LINEAR:
         if target is functional.interpolate and kwargs.get("mode", "nearest") != "nearest":
             raise UnsupportedError(f"interpolation by {kwargs['mode']}")
-        if target is functional.pad and (kwargs.get("mode", "constant") != "constant" or kwargs.get("value")):
+        padding = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
+        if target is functional.pad and (
+            padding.get("mode", "constant") != "constant" or padding.get("value")
+        ):
             raise UnsupportedError("padding with anything but zeros")
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
-    if target in _SCALINGS and len(args) == 2 and isinstance(args[1], int | float):
+    if target in _SCALINGS and not kwargs and len(args) == 2 and isinstance(args[1], int | float):
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
     raise UnsupportedError(
         f"no rule for {target if isinstance(target, str) else getattr(target, '__name__', target)}"
@@ -137,3 +150,17 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return (
         getattr(args[0], target)(*args[1:], **kwargs) if isinstance(target, str) else target(*args, **kwargs)
     )
+
+
+def keeps_samples(target: Any, args: tuple[Any, ...], image: Tensor) -> bool:
+    """Whether a linear map surely leaves the first axis, the samples, alone."""
+    if target in _SCALINGS or target in (operator.neg, "contiguous"):
+        return True
+    value: Tensor = args[0]
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if name in ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"):
+        # of one order in memory: samples are kept where their number is
+        return image.dim() > 0 and image.shape[0] == value.shape[0]
+    if "pool" in name or target is functional.interpolate:
+        return value.dim() > 2 and image.shape[0] == value.shape[0]
+    return target is functional.pad and bool(len(args) > 1 and len(args[1]) < 2 * value.dim() - 1)
