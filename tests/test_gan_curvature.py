@@ -314,5 +314,21 @@ def test_a_network_may_change_between_steps() -> None:
 
 def test_autocast_is_left_to_autograd() -> None:
     game, real, latent = of_critic(twice(), "wgan")
+    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
     with torch.autocast("cpu", torch.bfloat16):
-        assert game.on(real, latent).linearise([], []) is None
+        assert game.on(real, latent).linearise(x, y) is None
+
+
+@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+def test_a_player_frozen_as_a_whole_stays_while_the_other_moves(frozen: str) -> None:
+    critic = nn.Sequential(nn.Linear(2, 6), Opaque(6), nn.Linear(6, 1))
+    game, real, latent = of_critic(critic, "minimax")
+    opt = ACGD(game.generator.parameters(), game.discriminator.parameters(), lr=1e-2)
+    getattr(game, frozen).requires_grad_(False)
+    before = copy.deepcopy(game)
+    opt.step(game.on(real, latent))
+    for name in ("generator", "discriminator"):
+        moved = not all(
+            map(torch.equal, getattr(game, name).parameters(), getattr(before, name).parameters())
+        )
+        assert moved == (name != frozen)

@@ -154,9 +154,11 @@ class GANClosure:
             y: The discriminator's parameters.
 
         Returns:
-            The linearisation, or None for a loss that is not separable.
+            The linearisation; None for a loss that is not separable, under autocast, or without parameters.
         """
         game = self._objective
+        if not x or not y:  # one player is frozen as a whole: nothing is coupled
+            return None
         if "loss" in game.fallbacks or torch.is_autocast_enabled(self._latent.device.type):
             return None
         self._evaluated = True
