@@ -332,3 +332,41 @@ def test_a_player_frozen_as_a_whole_stays_while_the_other_moves(frozen: str) -> 
             map(torch.equal, getattr(game, name).parameters(), getattr(before, name).parameters())
         )
         assert moved == (name != frozen)
+
+
+class Quietly(nn.Module):
+    """A layer with a context that a symbolic trace does not record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = self.first(x)
+        return self.second(x)
+
+
+class Decorated(nn.Module):
+    """A forward pass whose decorator enters a context."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 2)
+
+    @torch.enable_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("layer", [Quietly, Decorated])
+def test_contexts_inside_a_network_fall_back(layer: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    generator, critic = layer(), nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    game = GANObjective(generator, critic, LOSSES["wgan"])
+    real, latent = torch.randn(6, 2), torch.randn(6, 5)
+    x, y = list(generator.parameters()), list(critic.parameters())
+    found, expected = game.on(real, latent).linearise(x, y), linearise(game.on(real, latent)(), x, y)
+    assert "context" in game.fallbacks["generator"]
+    assert found is not None
+    assert error(found.gradient_x, expected.gradient_x) < 1e-5

@@ -23,12 +23,24 @@ def trace(module: nn.Module) -> fx.GraphModule:
             raise UnsupportedError(f"{type(part).__name__} has hooks")
         if any(parameter._backward_hooks for parameter in part._parameters.values() if parameter is not None):
             raise UnsupportedError(f"a parameter of {type(part).__name__} has hooks")
+        if not type(part).__module__.startswith("torch.nn.") and _enters_a_context(part):
+            raise UnsupportedError(
+                f"{type(part).__name__}.forward may enter a context that a trace does not see"
+            )
     try:
         return fx.symbolic_trace(nn.Sequential(module))  # in a container even a lone layer stays one
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
 
 
+def _enters_a_context(module: nn.Module) -> bool:
+    """Whether a forward method is decorated, or names a context such as `no_grad` or `autocast`."""
+    forward = type(module).forward
+    code = getattr(forward, "__code__", None)
+    return code is None or hasattr(forward, "__wrapped__") or bool(_CONTEXTS.intersection(code.co_names))
+
+
+_CONTEXTS = {"no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "autocast", "amp"}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
