@@ -15,7 +15,7 @@ from net_game import NetGame, joined, relative, split
 
 from gamedyn.optimizers import ACGD, CGD
 
-official = pytest.importorskip("CGDs")
+official = pytest.importorskip("CGDs")  # an oracle, never a dependency; CI installs it
 pytestmark = pytest.mark.filterwarnings("ignore:torch.triangular_solve")
 
 

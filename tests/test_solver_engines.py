@@ -266,7 +266,7 @@ def test_unknown_engines_and_wrong_devices_are_refused() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_cupy_on_a_cuda_device(dtype: torch.dtype) -> None:
-    pytest.importorskip("cupy")
+    pytest.importorskip("cupy")  # an extra, for CUDA machines only
     for kind in SPECTRA:
         problem = zero_sum(kind, (20, 36), 1e4, dtype, seed=7)
         coupling = DenseCoupling(problem.matrix.cuda())
