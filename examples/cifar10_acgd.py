@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from gamedyn.gan.data import BatchOrder, ImageSet, data_root, load_cifar10, load_digits
 from gamedyn.gan.losses import Wasserstein
-from gamedyn.gan.metrics import SlicedWasserstein
+from gamedyn.gan.metrics.sliced import SlicedWasserstein
 from gamedyn.gan.models import build_pair
 from gamedyn.gan.steps import Alternating, Simultaneous
 from gamedyn.optimizers import ACGD

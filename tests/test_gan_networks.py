@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gamedyn.gan.losses import LOSSES, Minimax, NonSaturating, Wasserstein
-from gamedyn.gan.metrics import SlicedWasserstein
 from gamedyn.gan.models import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -136,14 +135,3 @@ def test_closure_and_alternating_forms_are_the_same_game(name: str, scores: tupl
     together_d = torch.autograd.grad(of_discriminator, scores)
     alone_d = torch.autograd.grad(loss.discriminator(real, fake), scores)
     torch.testing.assert_close(together_d, alone_d)
-
-
-def test_sliced_wasserstein_knows_a_shift() -> None:
-    draw = torch.Generator().manual_seed(0)
-    reference = torch.randn(400, 3, 4, generator=draw)
-    distance = SlicedWasserstein(reference, directions=2000)
-    assert distance(reference.flip(0)) == 0.0
-    # Shifting every coordinate by s moves a direction θ by s·Σθ, whose mean square is s².
-    assert distance(reference + 0.5) == pytest.approx(0.5, rel=0.05)
-    with pytest.raises(ValueError, match="400"):
-        distance(reference[:10])

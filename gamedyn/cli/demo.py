@@ -111,7 +111,7 @@ class Demo:
         import torch
 
         from gamedyn.gan.data.sources import ImageSource
-        from gamedyn.gan.metrics import SlicedWasserstein
+        from gamedyn.gan.metrics.sliced import SlicedWasserstein
         from gamedyn.gan.runlog import read_log
         from gamedyn.gan.training import build_trainer
 

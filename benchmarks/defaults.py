@@ -1,0 +1,204 @@
+"""What the settings of ACGD's solve cost and lose on the CIFAR-10 DCGAN: the runs behind the defaults.
+
+Every run trains the same DCGAN without any regulariser, from weights, batches and noise that depend on the
+seed alone, and is scored along the way by the Fréchet distance of 2,000 samples on a classifier's features.
+Finished runs are lines of `benchmarks/results/defaults.jsonl`; a run that is there is not run again, and
+several processes may share the work.
+
+    python benchmarks/defaults.py --classifier FOLDER --data-root FOLDER            # all that is missing
+    python benchmarks/defaults.py --classifier FOLDER --list                        # what there is to do
+    python benchmarks/defaults_table.py                                             # the table, the picture
+
+The features' classifier is a folder with `model.py` and weights (`gamedyn.gan.metrics.open_classifier`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import math
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from torch import Tensor, nn
+
+from gamedyn.cli.train import make_stepper
+from gamedyn.gan.config import TrainConfig, resolve
+from gamedyn.gan.data.cifar10 import load_cifar10
+from gamedyn.gan.data.sources import open_source
+from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.metrics import Moments, frechet_distance, open_classifier
+from gamedyn.gan.models import build_pair
+from gamedyn.optimizers import DivergenceError
+
+RESULTS = Path(__file__).parent / "results" / "defaults.jsonl"
+STEPS, EVERY, SAMPLES, REFERENCES = 1500, 250, 2000, 10_000
+# The tightest solves meet no limit; no step needed half as many iterations in any run but at rtol 1e-6.
+UNLIMITED = 100
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run of the study."""
+
+    loss: str = "wgan"
+    optimizer: str = "acgd"
+    lr: float = 5e-4
+    rtol: float = 1e-2
+    max_iter: int = UNLIMITED
+    curvature_batch: float = 1.0
+    precision: str = "float32"
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """The run in one word."""
+        return "-".join(str(value) for value in asdict(self).values())
+
+
+def runs() -> Iterator[Run]:
+    """List the study's runs, those that decide first."""
+    cheap, base = Run(max_iter=2), Run()
+    # the candidates, and what they are held against
+    candidates = [cheap, replace(cheap, curvature_batch=0.25), base, Run(optimizer="adam")]
+    yield from candidates
+    # the learning rate decides most
+    for lr in (1e-3, 1e-4):
+        yield from (replace(run, lr=lr) for run in candidates)
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in candidates[:3])
+    # one setting at a time around the cheap one, then around the tight one
+    around = [replace(cheap, max_iter=count) for count in (1, 3, 5)]
+    around += [replace(cheap, curvature_batch=part) for part in (0.5, 0.125)]
+    around += [replace(cheap, max_iter=1, curvature_batch=part) for part in (0.25, 0.125)]
+    around += [replace(cheap, precision="relaxed"), replace(base, precision="relaxed")]
+    around += [replace(base, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3)]
+    around += [replace(base, curvature_batch=0.25)]
+    yield from around
+    minimax = [replace(run, loss="minimax") for run in candidates]
+    yield from minimax
+    for lr in (1e-3, 1e-4):
+        yield from (replace(run, lr=lr) for run in minimax)
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in minimax[:3])
+    for lr in (1e-3, 1e-4):
+        yield from (replace(run, lr=lr) for run in around)
+    yield from (replace(run, loss="minimax") for run in around)
+    yield replace(base, rtol=1e-6)
+
+
+class Scores:
+    """The Fréchet distance of generated images to training images, on a classifier's features."""
+
+    def __init__(self, features: Callable[[Tensor], Tensor], data_root: str | None) -> None:
+        self._features = features
+        images = load_cifar10(data_root)
+        self._reference = self._moments(
+            images.batch(torch.arange(start, min(start + 500, REFERENCES)))
+            for start in range(0, REFERENCES, 500)
+        )
+
+    def __call__(self, generator: nn.Module, noise: Tensor) -> float:
+        """Score a generator in evaluation mode; infinite where its samples are not finite."""
+        generator.eval()
+        try:
+            with torch.inference_mode():
+                return frechet_distance(
+                    self._moments(generator(part) for part in noise.split(250)), self._reference
+                )
+        except ValueError:
+            return math.inf
+        finally:
+            generator.train()
+
+    def _moments(self, batches: Iterator[Tensor]) -> Moments:
+        moments: Moments | None = None
+        for batch in batches:
+            features = self._features(batch)
+            moments = moments or Moments(features.shape[1])
+            moments.add(features)
+        assert moments is not None
+        return moments
+
+
+def train(run: Run, scores: Scores, data_root: str | None, steps: int) -> dict[str, Any]:
+    """Train one run and return its row."""
+    settings: dict[str, Any] = {name: value for name, value in asdict(run).items() if value is not None}
+    config = resolve(TrainConfig(dataset="cifar10", dim=32, data_root=data_root, **settings))
+    source, loss = open_source(config), LOSSES[str(config.loss)]
+    generator, discriminator = build_pair(source.shape, dim=32, latent=128, seed=run.seed, init="torch")
+    stepper = make_stepper(generator, discriminator, config)
+    latent = torch.Generator().manual_seed(1000 + run.seed)
+    shown = torch.randn(SAMPLES, 128, generator=torch.Generator().manual_seed(77))
+    curve, spent, iterations, skipped, failure = [], 0.0, 0, 0, ""
+    for step in range(1, steps + 1):
+        real, noise = source.next(), torch.randn(64, 128, generator=latent)
+        start = time.thread_time()
+        try:
+            record = stepper.step(generator, discriminator, loss, real, noise)
+        except (DivergenceError, ValueError) as error:
+            failure = f"step {step}: {error}"
+            break
+        spent += time.thread_time() - start
+        iterations, skipped = iterations + record.iterations, skipped + record.skipped
+        if step % EVERY == 0 or step == steps:
+            distance = scores(generator, shown)
+            known = round(distance, 3) if math.isfinite(distance) else None
+            curve.append([step, known, round(spent, 2), iterations])
+            print(f"{run.key}: step {step}, FD {distance:.1f}, {spent:.0f} s", flush=True)
+    return {"run": asdict(run), "curve": curve, "skipped": skipped, "failure": failure}
+
+
+def done(path: Path) -> set[Run]:
+    """Return the runs that a file of rows holds."""
+    if not path.exists():
+        return set()
+    return {Run(**json.loads(line)["run"]) for line in path.read_text(encoding="utf-8").splitlines() if line}
+
+
+def main() -> None:
+    """Do what is missing, run by run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--classifier", type=Path, required=True, help="folder with model.py and its weights")
+    parser.add_argument("--data-root", help="folder that holds CIFAR-10; GAMEDYN_DATA by default")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--most", type=int, default=10_000, help="runs after which to stop")
+    parser.add_argument("--list", action="store_true", help="print what is missing and stop")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    todo = [run for run in dict.fromkeys(runs()) if run not in done(args.out)]
+    if args.list:
+        print("\n".join(run.key for run in todo), f"\n{len(todo)} runs missing")
+        return
+    scores = Scores(open_classifier(args.classifier), args.data_root)
+    claims = Path(tempfile.gettempdir()) / "gamedyn-defaults"
+    claims.mkdir(exist_ok=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
+    ).stdout.strip()
+    for run in todo[: args.most]:
+        with (claims / run.key).open("w") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)  # given back when the process ends
+            except OSError:
+                continue
+            if run in done(args.out):
+                continue
+            row = train(run, scores, args.data_root, args.steps)
+            row |= {"commit": commit, "torch": torch.__version__, "date": time.strftime("%Y-%m-%d %H:%M")}
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            with args.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
