@@ -19,6 +19,7 @@ import torch
 from gamedyn.cli import main
 from gamedyn.gan.checkpoints import list_checkpoints, load_newest
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
+from gamedyn.gan.curvature.subbatch import count_of
 from gamedyn.gan.data import cifar10 as cifar10_module
 from gamedyn.gan.runlog import read_log
 
@@ -61,6 +62,21 @@ def test_every_optimizer_trains_by_name(
         assert log[0]["products"] >= 2 * log[0]["cg_iterations"] + 1
 
 
+def test_products_may_take_a_part_of_the_fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+
+    def counted(fraction: float, total: int, *, mixed: bool) -> int | None:
+        counts.append(round(fraction * total))
+        return count_of(fraction, total, mixed=mixed)
+
+    monkeypatch.setattr("gamedyn.gan.objective.count_of", counted)
+    flags = ["--dataset", "digits", *TINY, "--curvature-batch", "0.25", "--max-iter", "3"]
+    assert train(*flags, "--out", tmp_path) == 0
+    assert set(counts) == {4}
+    assert all(line["cg_iterations"] <= 3 for line in read_log(tmp_path / "log.jsonl"))
+    assert read_config(tmp_path / "config.json").curvature_batch == 0.25
+
+
 @pytest.mark.parametrize("write", [fake_cifar.write_pickles, fake_cifar.write_binaries, fake_cifar.write_npz])
 def test_cifar10_trains_from_every_form(
     write: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,6 +95,8 @@ WRONG = {
     "not a number": (["--lr", "nan"], "lr must"),
     "negative rate": (["--max-lr", "-1"], "max_lr must"),
     "infinite tolerance": (["--rtol", "inf"], "rtol must"),
+    "no fakes for products": (["--curvature-batch", "0"], "curvature_batch must"),
+    "more than all fakes": (["--curvature-batch", "1.5"], "curvature_batch must"),
     "no steps": (["--steps", "0"], "steps must"),
     "no batch": (["--batch-size", "0"], "batch_size must"),
     "batch larger than the set": (["--batch-size", "1499"], "1498"),

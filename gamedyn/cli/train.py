@@ -112,7 +112,8 @@ def make_stepper(generator: nn.Module, discriminator: nn.Module, config: TrainCo
         return Simultaneous(AltGD(*players, lr=lr, max_lr=max_lr))
     competitive = CGD if config.optimizer == "cgd" else ACGD
     return Simultaneous(
-        competitive(*players, lr=lr, max_lr=max_lr, rtol=config.rtol, max_iter=config.max_iter)
+        competitive(*players, lr=lr, max_lr=max_lr, rtol=config.rtol, max_iter=config.max_iter),
+        curvature_batch=config.curvature_batch,
     )
 
 

@@ -57,6 +57,8 @@ class TrainConfig:
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
     max_iter: int = 20
     """Most iterations of that solve."""
+    curvature_batch: float = 1.0
+    """Fraction of the fakes that the solve's products are taken on; gradients take the whole batch."""
     log_every: int = 10
     """Steps between two lines of log.jsonl."""
     sample_every: int = 500
@@ -87,6 +89,9 @@ class TrainConfig:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
                 raise ValueError(f"{name} must be a positive number of at most {LARGEST:g}, got {value!r}")
+        fraction = self.curvature_batch
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+            raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {fraction!r}")
         if type(self.seed) is not int or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {self.seed!r}")
         for name in ("device", "data_root"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.rule import UnsupportedError
+from gamedyn.gan.curvature.subbatch import ImageMap, MixedDerivative, count_of, first_curvature, first_images
 from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
@@ -42,6 +43,15 @@ class GANObjective:
         discriminator: Player 1, from samples to one score each, of shape `(batch,)` or `(batch, 1)`.
         loss: The game; a loss that couples different samples' scores, or real with fake ones, must say
             `separable = False` and is differentiated by autograd.
+        curvature_batch: The fraction of the fakes that products are taken on, in `(0, 1]`; gradients always
+            come from the whole batch. A fraction `c` makes a product cost about `c` of a whole one and `K` an
+            unbiased estimate of the whole batch's, so that a step solves a noisier game. BatchNorm keeps the
+            statistics of the whole batch; the means in its derivative run over the fraction's samples, which
+            biases products by O(1/samples). Where autograd differentiates the whole game (under autocast),
+            it takes the whole batch.
+
+    Raises:
+        ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable.
 
     Example:
         >>> from gamedyn.gan.losses import Wasserstein
@@ -59,15 +69,30 @@ class GANObjective:
         Pearlmutter (1994), Fast exact multiplication by the Hessian.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: GANLoss,
+        *,
+        curvature_batch: float = 1.0,
+    ) -> None:
+        if not 0.0 < curvature_batch <= 1.0:
+            raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
         self.generator = generator
         self.discriminator = discriminator
         self.loss = loss
+        self.curvature_batch = curvature_batch
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the loss) is differentiated by autograd; empty where nothing is."""
         self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
         if not getattr(loss, "separable", False):
             self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
+            if curvature_batch < 1.0:
+                raise ValueError(
+                    f"curvature_batch must be 1 for {type(loss).__name__}, which does not say that it is "
+                    f"separable, got {curvature_batch!r}"
+                )
 
     def on(self, real: Tensor, latent: Tensor) -> GANClosure:
         """Return the closure of one step.
@@ -170,32 +195,49 @@ class GANClosure:
         losses = game.loss(scores_of_real.detach(), fake)
         players = losses if isinstance(losses, tuple) else (losses,)
 
-        def curvature(player: int) -> Curvature:
+        mixed = any(
+            not isinstance(network, LinearisedNetwork) or network.mixes_samples
+            for network in (generator, discriminator)
+        )
+        count = count_of(game.curvature_batch, len(generator.output), mixed=mixed)
+
+        def loss_of(player: int) -> Callable[[Tensor], Tensor]:
             def loss(scores: Tensor) -> Tensor:
                 value = game.loss(scores_of_real.detach(), scores)
                 return value[player] if isinstance(value, tuple) else value
 
+            return loss
+
+        def curvature(player: int) -> Curvature:
             if isinstance(discriminator, AutogradDiscriminator):
-                return discriminator.curvature(loss)
-            return ScoreCurvature(discriminator, *derivatives(loss, fake))
+                return discriminator.curvature(loss_of(player), products=count is None)
+            return ScoreCurvature(discriminator, *derivatives(loss_of(player), fake))
 
         curvatures = [curvature(player) for player in range(len(players))]
-        of_f, of_g = curvatures[0], curvatures[-1]
-        image, weights = of_f.gradients()
-        if of_g is not of_f:
-            weights = of_g.gradients()[1]
+        image, weights = curvatures[0].gradients()
+        if len(curvatures) > 1:
+            weights = curvatures[1].gradients()[1]
         gradient_x = _listed(generator.pull(image), x)
         gradient_y = _listed(weights, y)
         of_real = self._of_real(scores_of_real, fake, y)
         gradient_y = [total + part for total, part in zip(gradient_y, of_real, strict=True)]
+        images: ImageMap = generator
+        derivatives_of: list[MixedDerivative] = [*curvatures]
+        if count is not None:
+            images = first_images(generator, game.generator, self._latent, x, count)
+            derivatives_of = [
+                first_curvature(whole, game.discriminator, generator.output, y, loss_of(player), fake, count)
+                for player, whole in enumerate(curvatures)
+            ]
+        of_f, of_g = derivatives_of[0], derivatives_of[-1]
 
         def forward(vector: Vector) -> Vector:
             with torch.no_grad():
-                return _listed(of_g.to_weights(generator.push(_named(x, vector))), y)
+                return _listed(of_g.to_weights(images.push(_named(x, vector))), y)
 
         def backward(vector: Vector) -> Vector:
             with torch.no_grad():
-                return _listed(generator.pull(of_f.to_image(_named(y, vector))), x)
+                return _listed(images.pull(of_f.to_image(_named(y, vector))), x)
 
         return Linearisation(
             tuple(loss.detach() for loss in players) if isinstance(losses, tuple) else losses.detach(),
@@ -215,15 +257,15 @@ class GANClosure:
         return list(torch.autograd.grad(own, list(y), allow_unused=True, materialize_grads=True))
 
 
-def derivatives(loss: object, scores: Tensor) -> tuple[Tensor, Tensor | None]:
+def derivatives(loss: Callable[[Tensor], Tensor], scores: Tensor) -> tuple[Tensor, Tensor | None]:
     """Return a separable loss's first and second derivatives in each score; None for a vanishing second."""
     with torch.enable_grad():
         leaf = scores.detach().clone().requires_grad_(True)
-        (first,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)  # type: ignore[operator]
+        (first,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
         if not first.requires_grad:
-            return first.detach().reshape(-1), None
+            return first.detach(), None
         (second,) = torch.autograd.grad(first.sum(), leaf)
-    return first.detach().reshape(-1), second.reshape(-1)
+    return first.detach(), second
 
 
 def _named(parameters: Sequence[Tensor], vector: Sequence[Tensor]) -> Mapping[int, Tensor]:

@@ -97,10 +97,17 @@ class Simultaneous:
 
     Args:
         optimizer: The optimizer; the generator's parameters minimise, the discriminator's maximise.
+        curvature_batch: The fraction of the fakes that products are taken on, see `GANObjective`.
+
+    Raises:
+        ValueError: If `curvature_batch` is not in `(0, 1]`.
     """
 
-    def __init__(self, optimizer: GameOptimizer) -> None:
+    def __init__(self, optimizer: GameOptimizer, *, curvature_batch: float = 1.0) -> None:
+        if not 0.0 < curvature_batch <= 1.0:
+            raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
         self.optimizer = optimizer
+        self.curvature_batch = curvature_batch
         self._game: GANObjective | None = None
 
     def step(
@@ -123,7 +130,7 @@ class Simultaneous:
             discriminator,
             loss,
         ):
-            self._game = GANObjective(generator, discriminator, loss)
+            self._game = GANObjective(generator, discriminator, loss, curvature_batch=self.curvature_batch)
         value = self.optimizer.step(self._game.on(real, latent))
         if isinstance(value, Tensor):
             generator_loss = float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from gamedyn.gan.curvature.rule import Maybe, Rule, plus
 
 class Elementwise(Rule):
     """An activation `φ`, by its first and second derivative."""
+
+    of_samples: ClassVar[tuple[str, ...]] = ("first",)
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
@@ -27,7 +30,6 @@ class Elementwise(Rule):
         return None
 
     def forward(self, value: Tensor) -> Tensor:
-        self.value = value
         self.out = self.function(value)
         self.first = self.slope(value, self.out)
         return self.out
@@ -65,6 +67,8 @@ class LeakyReLU(Elementwise):
 class Tanh(Elementwise):
     """`φ = tanh`, `φ′ = 1 − φ²`, `φ″ = −2 φ φ′`."""
 
+    of_samples = ("first", "out")
+
     def __init__(self) -> None:
         super().__init__(torch.tanh)
 
@@ -77,6 +81,8 @@ class Tanh(Elementwise):
 
 class Sigmoid(Elementwise):
     """`φ = σ`, `φ′ = σ(1 − σ)`, `φ″ = φ′(1 − 2σ)`."""
+
+    of_samples = ("first", "out")
 
     def __init__(self) -> None:
         super().__init__(torch.sigmoid)

@@ -17,10 +17,12 @@ class Bilinear(Rule):
     """A layer that is linear in its input and in its weight, with a bias: a linear layer or a convolution."""
 
     piecewise_linear = True
+    of_samples = ("value",)
+    of_weights = ("weight",)
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = weight
-        self.bias = bias
+        self.has_bias = bias is not None
         self.parameters = [weight] if bias is None else [weight, bias]
 
     @abstractmethod
@@ -46,7 +48,7 @@ class Bilinear(Rule):
     def forward(self, value: Tensor) -> Tensor:
         self.value = value
         out = self.apply(value, self.weight)
-        return out if self.bias is None else out + self.spread(self.bias)
+        return out + self.spread(self.parameters[1]) if self.has_bias else out
 
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         out = None if dot is None else self.apply(dot, self.weight)
@@ -62,7 +64,7 @@ class Bilinear(Rule):
 
     def weights(self, bar: Tensor) -> list[Tensor]:
         of_weight = self.weight_adjoint(bar, self.value)
-        return [of_weight] if self.bias is None else [of_weight, self.gather(bar)]
+        return [of_weight, self.gather(bar)] if self.has_bias else [of_weight]
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         out = None if bar_dot is None else self.input_adjoint(bar_dot, self.weight)
@@ -74,7 +76,7 @@ class Bilinear(Rule):
         of_weight = None if dot is None else self.weight_adjoint(bar, dot)
         if bar_dot is not None:
             of_weight = plus(of_weight, self.weight_adjoint(bar_dot, self.value))
-        if self.bias is None:
+        if not self.has_bias:
             return [of_weight]
         return [of_weight, None if bar_dot is None else self.gather(bar_dot)]
 

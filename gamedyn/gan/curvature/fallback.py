@@ -9,7 +9,8 @@ from torch import Tensor, nn
 class AutogradGenerator:
     """`J_G` and its adjoint at one latent batch, from the graph of one forward pass.
 
-    The tangent is taken by differentiating the adjoint, which is linear in its cotangent.
+    The tangent is taken by differentiating the adjoint, which is linear in its cotangent; the adjoint's graph
+    is built with the first tangent.
 
     Args:
         network: The generator.
@@ -21,28 +22,37 @@ class AutogradGenerator:
         self._parameters = list(parameters)
         with torch.enable_grad():
             self._image = network(latent)
-            self._dummy = torch.zeros_like(self._image, requires_grad=True)
-            self._pulled = torch.autograd.grad(
-                self._image,
-                self._parameters,
-                self._dummy,
-                create_graph=True,
-                allow_unused=True,
-                materialize_grads=True,
-            )
+        self._adjoint: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self.output = self._image.detach()
+
+    def _graph(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return a cotangent of the image and those of the parameters, which depend on it."""
+        if self._adjoint is None:
+            with torch.enable_grad():
+                cotangent = torch.zeros_like(self._image, requires_grad=True)
+                pulled = torch.autograd.grad(
+                    self._image,
+                    self._parameters,
+                    cotangent,
+                    create_graph=True,
+                    allow_unused=True,
+                    materialize_grads=True,
+                )
+            self._adjoint = cotangent, pulled
+        return self._adjoint
 
     def push(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return the image tangent of a tangent of the parameters."""
+        cotangent, adjoint = self._graph()
         moving = [
             (pulled, weights[id(parameter)])
-            for pulled, parameter in zip(self._pulled, self._parameters, strict=True)
+            for pulled, parameter in zip(adjoint, self._parameters, strict=True)
             if pulled.requires_grad and id(parameter) in weights
         ]
         if not moving:
             return torch.zeros_like(self.output)
         outputs, cotangents = zip(*moving, strict=True)
-        return torch.autograd.grad(outputs, self._dummy, cotangents, retain_graph=True)[0]
+        return torch.autograd.grad(outputs, cotangent, cotangents, retain_graph=True)[0]
 
     def pull(self, image: Tensor) -> dict[int, Tensor]:
         """Return the parameters' cotangents of an image cotangent."""
@@ -68,30 +78,48 @@ class AutogradDiscriminator:
             self._scores = network(self._fakes.clone())  # which it may overwrite
         self.scores = self._scores.detach()
 
-    def curvature(self, loss: Callable[[Tensor], Tensor]) -> "AutogradCurvature":
-        """Return the curvature of a loss of the fakes' scores."""
-        with torch.enable_grad():
-            value = loss(self._scores)
-            of_input, *of_weights = torch.autograd.grad(
-                value,
-                [self._fakes, *self._parameters],
-                create_graph=True,
-                allow_unused=True,
-                materialize_grads=True,
-            )
-        return AutogradCurvature(self._fakes, self._parameters, of_input, of_weights)
+    def curvature(self, loss: Callable[[Tensor], Tensor], *, products: bool = True) -> "AutogradCurvature":
+        """Return the curvature of a loss of the fakes' scores.
+
+        Args:
+            loss: The loss.
+            products: Whether products will be asked for, and not its gradients alone; a graph is built for
+                them now, otherwise with the first one.
+
+        Returns:
+            The curvature.
+        """
+        return AutogradCurvature(self._fakes, self._scores, self._parameters, loss, products)
 
 
 class AutogradCurvature:
     """Gradients and mixed products of one loss of the fakes' scores."""
 
     def __init__(
-        self, fakes: Tensor, parameters: list[Tensor], of_input: Tensor, of_weights: list[Tensor]
+        self,
+        fakes: Tensor,
+        scores: Tensor,
+        parameters: list[Tensor],
+        loss: Callable[[Tensor], Tensor],
+        products: bool,
     ) -> None:
         self._fakes = fakes
+        self._scores = scores
         self._parameters = parameters
-        self._of_input = of_input
-        self._of_weights = of_weights
+        self._loss = loss
+        self._differentiate(products)
+
+    def _differentiate(self, products: bool) -> None:
+        self._has_graph = products
+        with torch.enable_grad():
+            self._of_input, *self._of_weights = torch.autograd.grad(
+                self._loss(self._scores),
+                [self._fakes, *self._parameters],
+                create_graph=products,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
 
     def gradients(self) -> tuple[Tensor, dict[int, Tensor]]:
         """Return `∂F/∂h` and `∂F/∂y`."""
@@ -100,6 +128,8 @@ class AutogradCurvature:
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return `∂²F/∂y∂h · ḣ`."""
+        if not self._has_graph:
+            self._differentiate(True)
         if not self._of_input.requires_grad:
             return {}
         gradients = torch.autograd.grad(
@@ -109,6 +139,8 @@ class AutogradCurvature:
 
     def to_image(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return `∂²F/∂h∂y · ẏ`."""
+        if not self._has_graph:
+            self._differentiate(True)
         moving = [
             (gradient, weights[id(parameter)])
             for gradient, parameter in zip(self._of_weights, self._parameters, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
-from gamedyn.gan.curvature.rule import LinearMap, Maybe, Rule, UnsupportedError, plus
+from gamedyn.gan.curvature.rule import Change, LinearMap, Maybe, Rule, UnsupportedError, plus
 from gamedyn.gan.curvature.trace import (
     COMMUTATIVE,
     is_sum,
@@ -117,12 +118,40 @@ class LinearisedNetwork:
                     _refuse_overwriting(moving[0], modules)
                 rule = rule_for_call(node.target, args, kwargs)
                 image = rule.forward(args[0])
-                if isinstance(rule, LinearMap) and not keeps_samples(node.target, args, image):
+                if isinstance(rule, LinearMap) and not keeps_samples(node.target, args, kwargs, image):
                     rule.mixes_samples = True
                 record(node, moving, rule, image)
             else:
                 raise UnsupportedError(f"no rule for {node.target} of {len(moving)} tensors")
         raise UnsupportedError("a network without an output")
+
+    def copied(self, samples: Change, weights: Change) -> LinearisedNetwork:
+        """Return the same tape on changed tensors, see `Rule.copied`; parameters keep their names."""
+        own = copy.copy(self)
+        with torch.no_grad():
+            own.value, own.output = samples(self.value), samples(self.output)
+            own.calls = [
+                Call(call.inputs, None if call.rule is None else call.rule.copied(samples, weights))
+                for call in self.calls
+            ]
+        return own
+
+    def narrowed(self, count: int) -> LinearisedNetwork:
+        """Return the tape of the first samples alone.
+
+        Args:
+            count: How many.
+
+        Returns:
+            The copy; what it shares with this one is not copied.
+
+        Raises:
+            UnsupportedError: Where samples meet by more than means.
+        """
+        for call in self.calls:
+            if call.rule is not None and call.rule.mixes_samples and not call.rule.by_means:
+                raise UnsupportedError("a network that mixes its samples")
+        return self.copied(lambda tensor: tensor[:count], lambda tensor: tensor)
 
     def push(self, weights: Weights) -> Tensor:
         """Return the output's tangent as the parameters move: `J θ̇`."""
@@ -140,14 +169,14 @@ class LinearisedNetwork:
                 dots.append(call.rule.tangent(dots[call.inputs[0]], own))
         return dots[-1], dots
 
-    def cotangent(self, bar: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def cotangent(self, bar: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
         """Return the input's cotangent, and those of all slots."""
         bars: dict[int, Tensor] = {len(self.calls): bar}
         for slot in range(len(self.calls), 0, -1):
             self._send(bars, slot, bars[slot])
-        return bars[0], [bars[slot] for slot in range(len(self.calls) + 1)]
+        return bars.pop(0), bars
 
-    def weights(self, bars: Sequence[Tensor]) -> dict[int, Tensor]:
+    def weights(self, bars: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """Return the parameters' cotangents from those of the slots."""
         result: dict[int, Tensor] = {}
         for slot, call in enumerate(self.calls, 1):
@@ -176,7 +205,7 @@ class LinearisedNetwork:
 
     def reverse_dot(
         self,
-        bars: Sequence[Tensor],
+        bars: Mapping[int, Tensor],
         bar_dot: Maybe,
         dots: Sequence[Maybe],
         weights: Weights,

@@ -19,21 +19,21 @@ class Normalisation(Rule):
     """
 
     fixed = False
+    dimensions: int
 
     def __init__(self, weight: Tensor | None, bias: Tensor | None) -> None:
         if (weight is None) != (bias is None):
             raise UnsupportedError("a normalisation with a weight and no bias, or the other way round")
         self.parameters = [] if weight is None or bias is None else [weight, bias]
+        self.gain = weight
 
     def _keep(self, value: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:
-        """Keep `x̂` and `1/s`, in the shape over which the means run, and return the output."""
-        self.shape = value.shape
+        """Keep `x̂` and `1/s`, and return the output."""
         self.inverse = inverse
-        self.normal = (self._grouped(value) - mean) * inverse
-        out = self.normal.view(self.shape)
+        self.normal = ((self._grouped(value) - mean) * inverse).view(value.shape)
         if not self.parameters:
-            return out
-        return out * self._spread(self.parameters[0]) + self._spread(self.parameters[1])
+            return self.normal
+        return self.normal * self._spread(self.parameters[0]) + self._spread(self.parameters[1])
 
     def _grouped(self, value: Tensor) -> Tensor:
         """Shape a value so that the means run over fixed axes."""
@@ -44,7 +44,7 @@ class Normalisation(Rule):
         """Return the means, broadcastable against the grouped value."""
 
     def _spread(self, vector: Tensor) -> Tensor:
-        return vector.view(1, -1, *(1 for _ in self.shape[2:]))
+        return vector.view(1, -1, *(1 for _ in range(2, self.dimensions)))
 
     def _gather(self, value: Tensor) -> Tensor:
         return value.sum([0, *range(2, value.dim())])
@@ -53,28 +53,30 @@ class Normalisation(Rule):
         """Return `P t`."""
         grouped = self._grouped(value)
         if self.fixed:
-            return (grouped * self.inverse).view(self.shape)
-        overlap = self._mean(self.normal * grouped)
-        return ((grouped - self._mean(grouped) - self.normal * overlap) * self.inverse).view(self.shape)
+            return (grouped * self.inverse).view(value.shape)
+        normal = self._grouped(self.normal)
+        overlap = self._mean(normal * grouped)
+        return ((grouped - self._mean(grouped) - normal * overlap) * self.inverse).view(value.shape)
 
     def _project_dot(self, value: Tensor, dot: Tensor) -> Maybe:
         """Return the derivative of `P t` at fixed `t` as the input moves along `dot`."""
         if self.fixed:
             return None
         grouped, moved = self._grouped(value), self._grouped(self._project(dot))
-        rate = self._mean(self.normal * self._grouped(dot)) * self.inverse
-        turned = moved * self._mean(self.normal * grouped) + self.normal * self._mean(moved * grouped)
-        return (-rate * self._grouped(self._project(value)) - turned * self.inverse).view(self.shape)
+        normal = self._grouped(self.normal)
+        rate = self._mean(normal * self._grouped(dot)) * self.inverse
+        turned = moved * self._mean(normal * grouped) + normal * self._mean(moved * grouped)
+        return (-rate * self._grouped(self._project(value)) - turned * self.inverse).view(value.shape)
 
     def _weighted(self, value: Tensor) -> Tensor:
-        return value * self._spread(self.parameters[0]) if self.parameters else value
+        return value if self.gain is None else value * self._spread(self.gain)
 
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         out = None if dot is None else self._weighted(self._project(dot))
         if weights and weights[0] is not None:
-            out = plus(out, self.normal.view(self.shape) * self._spread(weights[0]))
+            out = plus(out, self.normal * self._spread(weights[0]))
         if len(weights) > 1 and weights[1] is not None:
-            out = plus(out, self._spread(weights[1]).expand(self.shape))
+            out = plus(out, self._spread(weights[1]).expand_as(self.normal))
         return out
 
     def cotangent(self, bar: Tensor) -> Tensor:
@@ -83,7 +85,7 @@ class Normalisation(Rule):
     def weights(self, bar: Tensor) -> list[Tensor]:
         if not self.parameters:
             return []
-        return [self._gather(bar * self.normal.view(self.shape)), self._gather(bar)]
+        return [self._gather(bar * self.normal), self._gather(bar)]
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         out = None if bar_dot is None else self.cotangent(bar_dot)
@@ -100,12 +102,20 @@ class Normalisation(Rule):
         if dot is not None:
             of_weight = self._gather(bar * self._project(dot))
         if bar_dot is not None:
-            of_weight = plus(of_weight, self._gather(bar_dot * self.normal.view(self.shape)))
+            of_weight = plus(of_weight, self._gather(bar_dot * self.normal))
         return [of_weight, None if bar_dot is None else self._gather(bar_dot)]
 
 
 class BatchNorm(Normalisation):
-    """Batch normalisation, by batch statistics in training and by the running ones in evaluation."""
+    """Batch normalisation, by batch statistics in training and by the running ones in evaluation.
+
+    On fewer samples `x̂` and `s` stay those of the whole batch and the means run over the fewer: `P` stays
+    symmetric, so that products with `K` and `Kᵀ` stay adjoint, and is off by the means' sampling error.
+    """
+
+    of_samples = ("normal",)
+    of_weights = ("gain", "inverse")
+    by_means = True
 
     def __init__(self, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         super().__init__(module.weight, module.bias)
@@ -122,7 +132,7 @@ class BatchNorm(Normalisation):
             if value.numel() == value.shape[1]:
                 raise UnsupportedError("one value per channel has no batch statistics")
             advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
-        self.shape = value.shape
+        self.dimensions = value.dim()
         return self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())
 
     def _mean(self, grouped: Tensor) -> Tensor:
@@ -132,17 +142,20 @@ class BatchNorm(Normalisation):
 class GroupNorm(Normalisation):
     """Group normalisation: each sample by the statistics of its own groups of channels."""
 
+    of_samples = ("normal", "inverse")
+    of_weights = ("gain",)
+
     def __init__(self, module: nn.GroupNorm) -> None:
         super().__init__(module.weight, module.bias)
         self.module = module
 
     def forward(self, value: Tensor) -> Tensor:
-        self.shape = value.shape
+        self.dimensions = value.dim()
         variance, mean = torch.var_mean(self._grouped(value), -1, correction=0, keepdim=True)
         return self._keep(value, mean, (variance + self.module.eps).rsqrt())
 
     def _grouped(self, value: Tensor) -> Tensor:
-        return value.reshape(self.shape[0], self.module.num_groups, -1)
+        return value.reshape(len(value), self.module.num_groups, -1)
 
     def _mean(self, grouped: Tensor) -> Tensor:
         return grouped.mean(-1, keepdim=True)

@@ -13,13 +13,16 @@ Everything is made of first-order primitives, so it compiles, and no double back
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar, Self, TypeAlias
 
 import torch
 from torch import Tensor
 
 Maybe = Tensor | None
+Change: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def plus(left: Maybe, right: Maybe) -> Maybe:
@@ -37,11 +40,34 @@ class Rule(ABC):
     """One layer at one point; see the module's text for the five maps."""
 
     parameters: Sequence[Tensor] = ()
-    """The layer's parameters, in the order of the maps' `θ̇`."""
+    """The layer's parameters, in the order of the maps' `θ̇`; copies name the same ones."""
+    of_samples: ClassVar[tuple[str, ...]] = ()
+    """What the linear maps read whose first axis runs over samples: the names of its attributes."""
+    of_weights: ClassVar[tuple[str, ...]] = ()
+    """What else they read: weights, and statistics of all samples."""
     piecewise_linear = False
     """Whether the layer's second derivative in its input alone vanishes (almost everywhere)."""
     mixes_samples = False
     """Whether an output depends on other samples of the batch."""
+    by_means = False
+    """Whether it does so through means alone, which may be taken over fewer samples."""
+
+    def copied(self, samples: Change, weights: Change) -> Self:
+        """Return the same linear maps on changed tensors: fewer samples, or another precision.
+
+        Args:
+            samples: What becomes of a tensor whose first axis runs over samples.
+            weights: What becomes of any other.
+
+        Returns:
+            The copy; nothing is run anew.
+        """
+        own = copy.copy(self)
+        for names, change in ((self.of_samples, samples), (self.of_weights, weights)):
+            for name in names:
+                value = getattr(self, name)
+                setattr(own, name, None if value is None else change(value))
+        return own
 
     @abstractmethod
     def forward(self, value: Tensor) -> Tensor:
@@ -69,7 +95,7 @@ class Rule(ABC):
 
 
 class LinearMap(Rule):
-    """A linear map without parameters: reshaping, padding, cropping, upsampling, average pooling."""
+    """Any linear map without parameters: padding, cropping, upsampling, average pooling."""
 
     piecewise_linear = True
 
@@ -77,11 +103,21 @@ class LinearMap(Rule):
         self.function = function
 
     def forward(self, value: Tensor) -> Tensor:
-        # its adjoint does not depend on the point, so one small graph serves every product
+        self._probe(value)
+        return self.image.detach()
+
+    def _probe(self, value: Tensor) -> None:
+        # the adjoint does not depend on the point, so one small graph serves every product
         with torch.enable_grad():
-            self.probe = torch.zeros_like(value, requires_grad=True)
+            self.probe = value.detach().requires_grad_(True)
             self.image = self.function(self.probe)
-        return self.function(value)
+
+    def copied(self, samples: Change, weights: Change) -> Self:
+        own = super().copied(samples, weights)
+        own._probe(samples(self.probe.detach()))
+        if own.image.shape != samples(self.image.detach()).shape:
+            raise UnsupportedError("a linear map that holds the number of samples")
+        return own
 
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         return None if dot is None else self.function(dot)
@@ -91,3 +127,33 @@ class LinearMap(Rule):
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         return None if bar_dot is None else self.cotangent(bar_dot)
+
+
+class Reshape(Rule):
+    """Another shape for the same numbers in the same order.
+
+    The number of samples is read off the tangent, never off the call, which holds that of the whole batch.
+    """
+
+    piecewise_linear = True
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self.function = function
+
+    def forward(self, value: Tensor) -> Tensor:
+        image = self.function(value)
+        self.before, self.after = value.shape, image.shape
+        self.mixes_samples = not self.before or not self.after or self.before[0] != self.after[0]
+        return image
+
+    def _shaped(self, value: Tensor, shape: torch.Size) -> Tensor:
+        return value.reshape(shape if self.mixes_samples else (len(value), *shape[1:]))
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if dot is None else self._shaped(dot, self.after)
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return self._shaped(bar, self.before)
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if bar_dot is None else self._shaped(bar_dot, self.before)

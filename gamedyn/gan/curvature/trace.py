@@ -13,7 +13,7 @@ from torch.nn import functional
 from gamedyn.gan.curvature.activations import LeakyReLU, Sigmoid, Softplus, Tanh
 from gamedyn.gan.curvature.affine import Convolution, Linear
 from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
-from gamedyn.gan.curvature.rule import LinearMap, Rule, UnsupportedError
+from gamedyn.gan.curvature.rule import LinearMap, Reshape, Rule, UnsupportedError
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
@@ -77,10 +77,12 @@ def rule_for_module(module: nn.Module) -> Rule:
             return Softplus(module.beta, module.threshold)
         case nn.Upsample() if module.mode == "nearest":
             return LinearMap(module)
-        case nn.Flatten() | nn.Unflatten() | nn.Identity() | nn.AvgPool1d() | nn.AvgPool2d() | nn.ZeroPad2d():
+        case nn.Flatten() | nn.Unflatten() | nn.Identity():
+            return Reshape(module)
+        case nn.AvgPool1d() | nn.AvgPool2d() | nn.ZeroPad2d():
             return LinearMap(module)
         case nn.Dropout() | nn.Dropout2d() if not module.training or module.p == 0.0:
-            return LinearMap(nn.Identity())
+            return Reshape(nn.Identity())
     raise UnsupportedError(f"no rule for {type(module).__name__}")
 
 
@@ -98,28 +100,17 @@ _LINEAR: set[Any] = {
     functional.adaptive_avg_pool1d,
     functional.adaptive_avg_pool2d,
     functional.interpolate,
-    torch.flatten,
-    torch.squeeze,
-    torch.unsqueeze,
-    torch.reshape,
     torch.permute,
     torch.transpose,
     torch.mean,
     torch.sum,
     operator.getitem,
     operator.neg,
-    *(
-        "view",
-        "reshape",
-        "flatten",
-        "unflatten",
-        "squeeze",
-        "unsqueeze",
-        "permute",
-        "transpose",
-        "contiguous",
-    ),
-    *("mean", "sum"),
+    *("permute", "transpose", "mean", "sum"),
+}
+_RESHAPES: set[Any] = {
+    *(torch.flatten, torch.unflatten, torch.squeeze, torch.unsqueeze, torch.reshape),
+    *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous"),
 }
 _SCALINGS: set[Any] = {operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div"}
 COMMUTATIVE: set[Any] = {operator.mul, torch.mul}
@@ -131,6 +122,8 @@ def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     rest = args[1:]
     if target in _ACTIVATIONS:
         return _ACTIVATIONS[target](*rest, **kwargs)
+    if target in _RESHAPES:
+        return Reshape(lambda value: _call(target, (value, *rest), kwargs))
     if target in _LINEAR:
         if target is functional.interpolate and kwargs.get("mode", "nearest") != "nearest":
             raise UnsupportedError(f"interpolation by {kwargs['mode']}")
@@ -164,15 +157,32 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-def keeps_samples(target: Any, args: tuple[Any, ...], image: Tensor) -> bool:
+def keeps_samples(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], image: Tensor) -> bool:
     """Whether a linear map surely leaves the first axis, the samples, alone."""
-    if target in _SCALINGS or target in (operator.neg, "contiguous"):
-        return True
     value: Tensor = args[0]
+    if target in _SCALINGS or target is operator.neg:
+        return True
+    if image.dim() == 0 or image.shape[0] != value.shape[0]:
+        return False
+    if target is operator.getitem:
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        whole = index[0] == slice(None) if isinstance(index[0], slice) else index[0] is ...
+        plain = all(isinstance(part, slice | int) or part is ... for part in index)
+        return whole and plain and len(index) <= value.dim()
+    if target is functional.pad:
+        pad = args[1] if len(args) > 1 else kwargs["pad"]
+        return len(pad) < 2 * value.dim() - 1
+    axes = _axes(args[1:], kwargs)
     name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    if name in ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"):
-        # of one order in memory: samples are kept where their number is
-        return image.dim() > 0 and image.shape[0] == value.shape[0]
-    if "pool" in name or target is functional.interpolate:
-        return value.dim() > 2 and image.shape[0] == value.shape[0]
-    return target is functional.pad and bool(len(args) > 1 and len(args[1]) < 2 * value.dim() - 1)
+    if name == "permute":
+        return bool(axes) and axes[0] % value.dim() == 0
+    if name in ("transpose", "mean", "sum"):
+        return bool(axes) and all(axis % value.dim() for axis in axes)
+    return value.dim() > 2  # pooling and interpolation
+
+
+def _axes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int]:
+    """List the axes that a call names."""
+    named = [kwargs[name] for name in ("dim", "dims", "dim0", "dim1") if name in kwargs]
+    flat = [axis for part in (*args, *named) for axis in (part if isinstance(part, list | tuple) else [part])]
+    return [axis for axis in flat if type(axis) is int]

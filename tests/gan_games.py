@@ -1,0 +1,196 @@
+"""GANs of every kind that structured curvature covers or refuses."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.models.pairs import build_pair
+from gamedyn.gan.objective import GANObjective
+
+Act = Callable[[], nn.Module]
+Norm = Callable[[int], nn.Module]
+
+
+class Residual(nn.Module):
+    """A residual block with function calls, a scalar factor and a skip connection."""
+
+    def __init__(self, before: int, after: int, norm: Norm, act: Act) -> None:
+        super().__init__()
+        self.norm, self.act = norm(before), act()
+        self.first = nn.Conv2d(before, after, 3, padding=1)
+        self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.skip = nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.second(functional.leaky_relu(self.first(self.act(self.norm(x))), 0.1))
+        return self.skip(x) + 0.5 * inner
+
+
+def image_generator(act: Act = nn.ReLU, norm: Norm = nn.BatchNorm2d) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(5, 96), nn.BatchNorm1d(96), act(), nn.Unflatten(1, (6, 4, 4)),
+        nn.ConvTranspose2d(6, 4, 4, 2, 1), norm(4), act(), nn.Upsample(scale_factor=2),
+        Residual(4, 3, norm, act), nn.Conv2d(3, 3, 3, padding=1), nn.Tanh(),
+    )  # fmt: skip
+
+
+def image_critic(act: Act, norm: Norm = lambda _: nn.Identity()) -> nn.Module:
+    return nn.Sequential(
+        nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(3, 4, 5, 2), act(), Residual(4, 6, norm, act),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(96, 1),
+    )  # fmt: skip
+
+
+def signal_generator() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(5, 16), nn.Softplus(2.0), nn.Unflatten(1, (4, 4)), nn.ConvTranspose1d(4, 3, 4, 2, 1),
+        nn.BatchNorm1d(3), nn.Sigmoid(), nn.Conv1d(3, 2, 3, padding=1),
+    )  # fmt: skip
+
+
+def signal_critic() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv1d(2, 4, 3), nn.LeakyReLU(0.3), nn.AvgPool1d(2), nn.Flatten(), nn.Linear(12, 1)
+    )
+
+
+def leaky() -> nn.Module:
+    return nn.LeakyReLU(0.2)
+
+
+def group_norm(channels: int) -> nn.Module:
+    return nn.GroupNorm(1 if channels % 2 else 2, channels)
+
+
+def evaluated(network: nn.Module) -> nn.Module:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    return network.eval()
+
+
+PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
+    "ReLU, BatchNorm | LeakyReLU": lambda: (image_generator(), image_critic(leaky)),
+    "softplus, GroupNorm | softplus": lambda: (
+        image_generator(nn.Softplus, group_norm),
+        image_critic(nn.Softplus),
+    ),
+    "tanh | tanh": lambda: (image_generator(nn.Tanh), image_critic(nn.Tanh)),
+    "sigmoid | GroupNorm": lambda: (image_generator(nn.Sigmoid), image_critic(leaky, group_norm)),
+    "ReLU | BatchNorm in training": lambda: (image_generator(), image_critic(nn.Sigmoid, nn.BatchNorm2d)),
+    "evaluation | BatchNorm in evaluation": lambda: (
+        evaluated(image_generator()),
+        evaluated(image_critic(leaky, nn.BatchNorm2d)),
+    ),
+    "one dimension": lambda: (signal_generator(), signal_critic()),
+    "the DCGAN": lambda: build_pair((3, 16, 16), dim=4, latent=5, seed=0),
+    "MLPs": lambda: build_pair((2,), dim=6, latent=5, seed=0),
+}
+
+
+class Opaque(nn.Module):
+    """A layer that no rule covers."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x * self.weight)
+
+
+PAIRS["no rule | LeakyReLU"] = lambda: (
+    nn.Sequential(nn.Linear(5, 6), Opaque(6), nn.Linear(6, 2)),
+    nn.Sequential(nn.Linear(2, 6), leaky(), nn.Linear(6, 1)),
+)
+PAIRS["ReLU | no rule"] = lambda: (
+    nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 2)),
+    nn.Sequential(nn.Linear(2, 6), Opaque(6), nn.Linear(6, 1)),
+)
+FALLBACKS = {"no rule | LeakyReLU": {"generator"}, "ReLU | no rule": {"discriminator"}}
+
+
+def made(pair: str, loss: str, dtype: torch.dtype, batch: int = 7) -> tuple[GANObjective, Tensor, Tensor]:
+    torch.manual_seed(0)
+    generator, discriminator = (network.to(dtype) for network in PAIRS[pair]())
+    for parameter in [*generator.parameters(), *discriminator.parameters()]:
+        parameter.data.add_(0.2 * torch.randn_like(parameter))
+    latent = torch.randn(batch, 5, dtype=dtype)
+    with torch.no_grad():
+        real = torch.randn_like(copy.deepcopy(generator)(latent))
+    return GANObjective(generator, discriminator, LOSSES[loss]), real, latent
+
+
+def error(found: list[Tensor], expected: list[Tensor]) -> float:
+    difference = sum(float((a - b).detach().square().sum()) for a, b in zip(found, expected, strict=True))
+    return (difference / max(sum(float(b.detach().square().sum()) for b in expected), 1e-300)) ** 0.5
+
+
+class Body(nn.Module):
+    """A network of two layers with a piece of code between them."""
+
+    def __init__(self, code: Callable[[Tensor], Tensor], before: int = 2, after: int = 6) -> None:
+        super().__init__()
+        self.first, self.last, self.code = nn.Linear(before, 6), nn.Linear(after, 1), code
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.code(self.first(x)))
+
+
+def hooked() -> nn.Module:
+    layer = nn.Linear(2, 6)
+    layer.register_forward_hook(lambda module, given, out: 2 * out)
+    return nn.Sequential(layer, leaky(), nn.Linear(6, 1))
+
+
+def overwriting(x: Tensor) -> Tensor:
+    return functional.relu(x, inplace=True) + x
+
+
+def viewed(x: Tensor) -> Tensor:
+    return functional.relu(x.view(-1, 6), inplace=True) + x
+
+
+CRITICS: dict[str, Callable[[], nn.Module]] = {
+    "hooks": hooked,
+    "parametrised": lambda: nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(2, 6)), leaky(), nn.Linear(6, 1)
+    ),
+    "computed weight": lambda: nn.Sequential(
+        nn.utils.spectral_norm(nn.Linear(2, 6)).eval(), leaky(), nn.Linear(6, 1)
+    ),
+    "overwritten": lambda: Body(overwriting),
+    "overwritten view": lambda: Body(viewed),
+    "overwriting": lambda: Body(lambda x: functional.leaky_relu(x, 0.1, inplace=True)),
+    "padding by ones": lambda: Body(lambda x: functional.pad(x, (1, 1), "constant", 1.0), after=8),
+    "rounding": lambda: Body(lambda x: x + torch.div(x, 2, rounding_mode="floor")),
+    "an unused layer": lambda: Body(lambda x: (torch.tanh(x), functional.relu(x))[1]),
+    "a view as attribute": lambda: Body(lambda x: torch.tanh(x) + x.data),
+    "a named input": lambda: Body(lambda x: functional.relu(input=x)),
+    "samples shuffled": lambda: Body(lambda x: functional.relu(x[[1, 0, 2, 6, 5, 4, 3]])),
+    "samples merged": lambda: Body(lambda x: functional.relu(x).view(-1, 3), after=3),
+    "samples averaged": lambda: nn.Sequential(Body(lambda x: functional.relu(x).mean(0, keepdim=True))),
+    "several scores": lambda: nn.Sequential(nn.Linear(2, 6), leaky(), nn.Linear(6, 3)),
+    "BatchNorm, then no rule": lambda: nn.Sequential(
+        nn.Linear(2, 6), nn.BatchNorm1d(6), Opaque(6), nn.Linear(6, 1)
+    ),
+    "called twice": lambda: twice(),
+}
+
+
+def twice() -> nn.Module:
+    layer = nn.Linear(2, 2)
+    return nn.Sequential(layer, leaky(), layer, leaky(), nn.Linear(2, 1), nn.Unflatten(1, (1, 1, 1)))
+
+
+def of_critic(critic: nn.Module, loss: str) -> tuple[GANObjective, Tensor, Tensor]:
+    generator = nn.Sequential(nn.Linear(5, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
+    game = GANObjective(generator.double(), critic.double(), LOSSES[loss])
+    return game, torch.randn(7, 2).double(), torch.randn(7, 5).double()
