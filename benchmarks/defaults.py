@@ -68,31 +68,34 @@ class Run:
 
 def runs() -> Iterator[Run]:
     """List the study's runs, those that decide first."""
-    cheap, base = Run(max_iter=2), Run()
-    # the candidates, and what they are held against
-    candidates = [cheap, replace(cheap, curvature_batch=0.25), base, Run(optimizer="adam")]
-    yield from candidates
+    tight = Run()
+    quarter, whole = (Run(max_iter=2, curvature_batch=part) for part in (0.25, 1.0))
+    adam = Run(optimizer="adam")
+    yield from (whole, tight, quarter, adam)
     # the learning rate decides most
     for lr in (1e-3, 1e-4):
-        yield from (replace(run, lr=lr) for run in candidates)
-    yield from (replace(run, seed=seed) for seed in (1, 2) for run in candidates[:3])
-    # one setting at a time around the cheap one, then around the tight one
-    around = [replace(cheap, max_iter=count) for count in (1, 3, 5)]
-    around += [replace(cheap, curvature_batch=part) for part in (0.5, 0.125)]
-    around += [replace(cheap, max_iter=1, curvature_batch=part) for part in (0.25, 0.125)]
-    around += [replace(cheap, precision="relaxed"), replace(base, precision="relaxed")]
-    around += [replace(base, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3)]
-    around += [replace(base, curvature_batch=0.25)]
-    yield from around
-    minimax = [replace(run, loss="minimax") for run in candidates]
-    yield from minimax
+        yield from (replace(run, lr=lr) for run in (quarter, whole, adam))
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in (quarter, whole))
+    yield from (replace(whole, max_iter=1, curvature_batch=part) for part in (1.0, 0.25, 0.125))
+    yield from (replace(whole, curvature_batch=part) for part in (0.125, 0.5))
+    minimax = [replace(run, loss="minimax") for run in (quarter, whole, adam, tight)]
+    for lr in (5e-4, 1e-3, 1e-4):
+        yield from (replace(run, lr=lr) for run in minimax[:3])
+    # tighter and looser solves
+    yield from (replace(tight, curvature_batch=0.25, seed=seed) for seed in (0, 1, 2))
+    yield from (replace(tight, seed=seed) for seed in (1, 2))
+    yield from (replace(whole, max_iter=count) for count in (3, 5))
+    yield from (replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3))
+    yield from (replace(run, precision="relaxed") for run in (whole, tight))
+    # the whole grid at the other learning rates and the other loss, one seed
+    rest = [*(replace(whole, max_iter=count) for count in (1, 3, 5)), tight]
+    rest += [replace(whole, curvature_batch=part) for part in (0.5, 0.125)]
+    rest += [replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3)]
     for lr in (1e-3, 1e-4):
-        yield from (replace(run, lr=lr) for run in minimax)
-    yield from (replace(run, seed=seed) for seed in (1, 2) for run in minimax[:3])
-    for lr in (1e-3, 1e-4):
-        yield from (replace(run, lr=lr) for run in around)
-    yield from (replace(run, loss="minimax") for run in around)
-    yield replace(base, rtol=1e-6)
+        yield from (replace(run, lr=lr) for run in rest)
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in minimax)
+    yield from (replace(run, loss="minimax", lr=lr) for lr in (5e-4, 1e-3, 1e-4) for run in rest)
+    yield replace(tight, rtol=1e-6)
 
 
 class Scores:
