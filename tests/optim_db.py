@@ -214,6 +214,7 @@ _SOLVER_INPUTS: dict[str, dict[str, Any]] = {
     "tight": {"rtol": 1e-10},
     "absolute": {"rtol": 0.0, "atol": 1e-6},
     "truncated": {"max_iter": 2},
+    "checked rarely": {"check_every": 4},
     "restarted": {"restart": 3},
     "scipy": {"engine": "scipy"},
     "warm": {"warm_start": True},
@@ -227,6 +228,10 @@ _SOLVER_ERRORS = (
     *(ErrorInput(f"atol {bad}", ValueError, "Invalid atol", {"atol": bad}) for bad in (-1.0, math.nan)),
     *(
         ErrorInput(f"max_iter {b}", ValueError, "Invalid max_iter", {"max_iter": b})
+        for b in (0, -1, 2.5, True)
+    ),
+    *(
+        ErrorInput(f"check_every {b}", ValueError, "Invalid check_every", {"check_every": b})
         for b in (0, -1, 2.5, True)
     ),
     *(ErrorInput(f"restart {bad}", ValueError, "Invalid restart", {"restart": bad}) for bad in (0, 1.5)),

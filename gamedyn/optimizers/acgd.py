@@ -41,6 +41,8 @@ class ACGD(CompetitiveOptimizer):
         atol: Absolute tolerance on the residual's norm; the larger bound counts.
         max_iter: The most Krylov iterations a step. A truncated step is still a safe one (never longer than
             a few gradient steps in its metric), and `last_step` reports it.
+        check_every: Iterations between two reads of the device (engine "torch"), by which a solve may run on
+            too long; they count. On an accelerator 5 or so lets it compute ahead; on a CPU it only costs.
         restart: Iterations per GMRES cycle (general-sum games only).
         engine: "torch", or the Krylov methods of "scipy" (CPU) or "cupy" (CUDA).
         warm_start: Whether each solve starts from player 0's last move.
@@ -82,13 +84,14 @@ class ACGD(CompetitiveOptimizer):
         rtol: float = 1e-3,
         atol: float = 0.0,
         max_iter: int = 100,
+        check_every: int = 1,
         restart: int = 20,
         engine: str = "torch",
         warm_start: bool = False,
         max_skips: int = 20,
         **options: bool | None,
     ) -> None:
-        solver = SolverOptions(rtol, atol, max_iter, restart, engine, warm_start)
+        solver = SolverOptions(rtol, atol, max_iter, check_every, restart, engine, warm_start)
         defaults = {"lr": lr, "beta": beta, "eps": eps, "scaling": scaling}
         super().__init__(
             min_params, max_params, defaults, solver, max_lr=max_lr, max_skips=max_skips, options=options

@@ -32,6 +32,7 @@ class SolverOptions(NamedTuple):
     rtol: float
     atol: float
     max_iter: int
+    check_every: int
     restart: int
     engine: str
     warm_start: bool
@@ -120,6 +121,7 @@ class CompetitiveOptimizer(GameOptimizer):
             rtol=solver.rtol,
             atol=solver.atol,
             max_iter=solver.max_iter,
+            check_every=solver.check_every,
             restart=solver.restart,
             x0=self._guess(x, scales[0]) if solver.warm_start else None,
         )
@@ -169,7 +171,7 @@ def _check(solver: SolverOptions) -> None:
         value = getattr(solver, name)
         if not 0.0 <= value < math.inf:
             raise ValueError(f"Invalid {name}: {value} (must be a finite number >= 0)")
-    for name in ("max_iter", "restart"):
+    for name in ("max_iter", "check_every", "restart"):
         value = getattr(solver, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"Invalid {name}: {value} (must be an integer >= 1)")

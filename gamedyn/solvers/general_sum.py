@@ -1,9 +1,9 @@
 """The linear system of one competitive step in a two-player general-sum game."""
 
-import math
 from collections.abc import Callable
 
-from gamedyn.solvers.vectors import Vector, add_, clone, norms, precision, scale_, unit
+from gamedyn.solvers.scalars import Measure, amplification
+from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit
 
 
 class GeneralSumSystem:
@@ -33,11 +33,17 @@ class GeneralSumSystem:
     ) -> None:
         self.gradients = gradient_x, gradient_y
         self.unit = unit(gradient_x, gradient_y)
-        self._forward = _Half(forward)
-        self._backward = _Half(backward)
+        self._forward, self._backward = _Half(forward), _Half(backward)
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
         self._c = scale_(clone(gradient_y), 1.0 / self.unit)
         self._precision = precision([*gradient_x, *gradient_y])
+        self.measure_by(lazily=False)
+
+    def measure_by(self, lazily: bool) -> None:
+        """Choose whether norms stay on the device until they are read."""
+        self._measure = Measure([*self._a, *self._c], lazily)
+        for half in (self._forward, self._backward):
+            half.measure = self._measure
 
     @property
     def products(self) -> int:
@@ -52,13 +58,13 @@ class GeneralSumSystem:
         """Return `(I − K_f K_g) · vector`, for two products."""
         return add_(clone(vector), self._backward(self._forward(vector)), -1.0)
 
-    def doubt(self, iterate: Vector) -> float:
+    def doubt(self, iterate: Vector) -> Scalar:
         """Return a bound on the rounding in the residual at an iterate, in the system's unit.
 
         It is of the size of the terms that cancel, which in a near-singular system is far above that of the
         operator; the norms of both halves are the largest amplifications seen.
         """
-        size, of_a, of_c = norms(iterate, self._a, self._c)
+        size, of_a, of_c = self._measure.norms(iterate, self._a, self._c)
         response = of_c + self._forward.norm * size
         return self._precision * (of_a + size + self._backward.norm * response)
 
@@ -71,15 +77,16 @@ class GeneralSumSystem:
 class _Half:
     """One half of the coupling, which counts its products and notes how much they amplify."""
 
+    measure: Measure
+
     def __init__(self, half: Callable[[Vector], Vector]) -> None:
         self._half = half
         self.products = 0
-        self.norm = 0.0
+        self.norm: Scalar = 0.0
 
     def __call__(self, vector: Vector) -> Vector:
         self.products += 1
         image = self._half(vector)
-        before, after = norms(vector, image)
-        if before > 0.0 and math.isfinite(after):
-            self.norm = max(self.norm, after / before)
+        before, after = self.measure.norms(vector, image)
+        self.norm = amplification(before, after, self.norm)
         return image

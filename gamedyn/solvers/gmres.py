@@ -2,25 +2,16 @@
 
 import math
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from gamedyn.solvers.cg import Operator
+from gamedyn.solvers.scalars import Measure, amplification, ratio, read
 from gamedyn.solvers.solution import Result, Solution
-from gamedyn.solvers.vectors import (
-    Vector,
-    add_,
-    clone,
-    inner,
-    norm,
-    norms,
-    precision,
-    scale_,
-    unit,
-    zeros_like,
-)
+from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit, zeros_like
 
 
 def gmres(
@@ -30,9 +21,10 @@ def gmres(
     rtol: float = 1e-6,
     atol: float = 0.0,
     max_iter: int | None = None,
+    check_every: int = 1,
     restart: int = 20,
     x0: Vector | None = None,
-    rounding: Callable[[Vector], float] | None = None,
+    rounding: Callable[[Vector], Scalar] | None = None,
 ) -> Solution[Vector]:
     """Solve `A x = b` for any square `A` by GMRES, restarted every `restart` iterations.
 
@@ -45,6 +37,8 @@ def gmres(
         rtol: Tolerance on `‖b − A x‖ / ‖b‖`.
         atol: Tolerance on `‖b − A x‖`; the larger of the two bounds counts.
         max_iter: The most iterations over all cycles; ten times the dimension for None.
+        check_every: Iterations between two reads of the device, by which a cycle may run on too long (what it
+            does not need, it does not use). Above 1 it pays on an accelerator, which need not be waited for.
         restart: Iterations per cycle; memory grows by one vector each.
         x0: The initial iterate; zero for None.
         rounding: A bound on the rounding of `b − A x` at an iterate; for None, that of an operator as large
@@ -52,6 +46,9 @@ def gmres(
 
     Returns:
         The solution, how the solve ended, the iterations, the true relative residual and the products.
+
+    Raises:
+        ValueError: If `check_every` is below 1.
 
     Example:
         >>> import torch
@@ -64,24 +61,32 @@ def gmres(
         Saad and Schultz (1986), GMRES: a generalized minimal residual algorithm for solving nonsymmetric
         linear systems.
     """
+    if check_every < 1:
+        raise ValueError(f"Invalid check_every: {check_every} (must be an integer >= 1)")
     scale = unit(rhs)
     target = scale_(clone(rhs), 1.0 / scale)
-    size = norm(target)
     if max_iter is None:
         max_iter = 10 * sum(tensor.numel() for tensor in rhs)
-    threshold = max(rtol * size, atol / scale)
-    measured = _Measured(operator, precision(rhs))
+    measure = Measure(target, lazily=check_every > 1)
+    measured = _Measured(operator, precision(rhs), measure)
     if x0 is None:
         iterate, residual = zeros_like(target), clone(target)
     else:
         iterate = scale_(clone(x0), 1.0 / scale)
         residual = add_(clone(target), measured(iterate), -1.0)
-    error = norm(residual)
+
+    def judged(point: Vector, missing: Vector) -> list[float]:
+        """Read the size of a residual and a bound on its rounding."""
+        doubt = measured.rounding(point, size) if rounding is None else rounding(point) / scale
+        return read(*measure.norms(missing), doubt)
+
+    (size,) = read(*measure.norms(target))
+    threshold = max(rtol * size, atol / scale)
+    error, doubt = judged(iterate, residual)
     iterations = 0
     result = Result.NONFINITE
     ended: Result | None = None  # how the last cycle ended the solve, unless the tolerance is met
     while math.isfinite(error):
-        doubt = measured.rounding(iterate, size) if rounding is None else rounding(iterate) / scale
         if error + doubt <= threshold or error == size == 0.0:
             result = Result.CONVERGED
             break
@@ -89,13 +94,14 @@ def gmres(
             result = ended or (Result.STAGNATED if error <= doubt else Result.TRUNCATED)
             break
         goal = max(threshold - 2.0 * doubt, 0.1 * threshold)
-        step, taken, end = _cycle(measured, residual, error, goal, min(restart, max_iter - iterations))
+        length = min(restart, max_iter - iterations)
+        step, taken, end = _cycle(measured, residual, error, goal, length, measure, check_every)
         iterations += taken
         candidate = add_(clone(iterate), step)
         residual = add_(clone(target), measured(candidate), -1.0)
-        previous, improved = error, norm(residual)
+        previous, (improved, of_candidate) = error, judged(candidate, residual)
         if improved < previous:  # false for NaN as well
-            iterate, error = candidate, improved
+            iterate, error, doubt = candidate, improved, of_candidate
         if end is Result.NONFINITE or not math.isfinite(improved):
             ended = Result.NONFINITE
         elif end is Result.BREAKDOWN and improved > 0.5 * previous:
@@ -110,60 +116,79 @@ def gmres(
 class _Measured:
     """An operator that counts its applications and notes how much they amplify."""
 
-    def __init__(self, operator: Operator, precision: float) -> None:
+    def __init__(self, operator: Operator, precision: float, measure: Measure) -> None:
         self._operator = operator
         self._precision = precision
-        self._norm = 0.0
+        self._measure = measure
+        self._norm: Scalar = 0.0
         self.products = 0
 
     def __call__(self, vector: Vector) -> Vector:
         self.products += 1
         image = self._operator(vector)
-        before, after = norms(vector, image)
-        if before > 0.0 and math.isfinite(after):
-            self._norm = max(self._norm, after / before)
+        before, after = self._measure.norms(vector, image)
+        self._norm = amplification(before, after, self._norm)
         return image
 
-    def rounding(self, iterate: Vector, size: float) -> float:
-        return self._precision * (self._norm * norm(iterate) + size)
+    def rounding(self, iterate: Vector, size: float) -> Scalar:
+        return self._precision * (self._norm * self._measure.norms(iterate)[0] + size)
 
 
 def _cycle(
-    operator: Operator, residual: Vector, error: float, threshold: float, length: int
+    operator: Operator,
+    residual: Vector,
+    error: float,
+    threshold: float,
+    length: int,
+    measure: Measure,
+    check_every: int,
 ) -> tuple[Vector, int, Result]:
     """Run one Arnoldi cycle from a residual; return the correction, the iterations and how it ended."""
     basis = [scale_(clone(residual), 1.0 / error)]
     hessenberg = np.zeros((length + 1, length))
     tiny = precision(residual)
     cond = max(1e-12, tiny)  # smaller singular values are rounding, which would only lengthen the step
-    end = Result.TRUNCATED
     taken = 0
+    waiting: list[list[Scalar]] = []  # columns that have not been read
     for column in range(length):
         vector = clone(operator(basis[column]))
-        before = norm(vector)
-        if not math.isfinite(before):
-            end = Result.NONFINITE
-            break
+        (before,) = measure.norms(vector)
+        entries: list[Scalar] = [0.0] * len(basis)
         for _ in range(2):  # "twice is enough" keeps the basis orthogonal in float32
             for row, direction in enumerate(basis):
-                overlap = inner(direction, vector)
-                hessenberg[row, column] += overlap
+                overlap = measure.inner(direction, vector)
+                entries[row] = entries[row] + overlap
                 add_(vector, direction, -overlap)
-        after = norm(vector)
-        hessenberg[column + 1, column] = after
-        taken = column + 1
-        if after <= 10.0 * tiny * before or before == 0.0:  # the Krylov space is complete
-            hessenberg[column + 1, column] = 0.0
-            end = Result.BREAKDOWN
-            break
-        if _least_squares(hessenberg, taken, error, cond)[1] <= threshold:
-            break
-        basis.append(scale_(vector, 1.0 / after))
-    step = zeros_like(residual)
+        (after,) = measure.norms(vector)
+        waiting.append([before, *entries, after])
+        basis.append(scale_(vector, ratio(1.0, after, after > 0.0)))
+        if (column + 1) % check_every and column + 1 < length:
+            continue
+        values = iter(read(*(scalar for entries in waiting for scalar in entries)))
+        for entries in waiting:
+            size, *overlaps, rest = islice(values, len(entries))
+            if not math.isfinite(size):
+                return _combined(basis, hessenberg, taken, error, cond), taken, Result.NONFINITE
+            taken += 1
+            hessenberg[:taken, taken - 1] = overlaps
+            if rest <= 10.0 * tiny * size or size == 0.0:  # the Krylov space is complete
+                return _combined(basis, hessenberg, taken, error, cond), column + 1, Result.BREAKDOWN
+            hessenberg[taken, taken - 1] = rest
+            if _least_squares(hessenberg, taken, error, cond)[1] <= threshold:
+                return _combined(basis, hessenberg, taken, error, cond), column + 1, Result.TRUNCATED
+        waiting.clear()
+    return _combined(basis, hessenberg, taken, error, cond), length, Result.TRUNCATED
+
+
+def _combined(
+    basis: list[Vector], hessenberg: NDArray[np.float64], taken: int, error: float, cond: float
+) -> Vector:
+    """Return the correction that the first columns of a cycle amount to."""
+    step = zeros_like(basis[0])
     if taken:
         for weight, direction in zip(_least_squares(hessenberg, taken, error, cond)[0], basis, strict=False):
             add_(step, direction, float(weight))
-    return step, taken, end
+    return step
 
 
 def _least_squares(

@@ -7,6 +7,7 @@ from gamedyn.solvers.cg import conjugate_gradients
 from gamedyn.solvers.engines import ArrayEngine, krylov, load_engine
 from gamedyn.solvers.general_sum import GeneralSumSystem
 from gamedyn.solvers.gmres import gmres
+from gamedyn.solvers.scalars import read
 from gamedyn.solvers.solution import Result, Solution
 from gamedyn.solvers.vectors import Vector, add_, clone, norm, scale_, zeros_like
 from gamedyn.solvers.zero_sum import ZeroSumSystem
@@ -25,6 +26,7 @@ def solve(
     rtol: float = 1e-6,
     atol: float = 0.0,
     max_iter: int = 100,
+    check_every: int = 1,
     restart: int = 20,
     x0: Vector | None = None,
 ) -> Solution[Steps]:
@@ -39,11 +41,19 @@ def solve(
         rtol: Tolerance on the true residual's norm relative to the right-hand side's.
         atol: Absolute tolerance on the true residual's norm; the larger bound counts.
         max_iter: The most Krylov iterations to take.
+        check_every: Iterations between two reads of the device (engine "torch"; the others read every one).
+            A solve may run on by up to `check_every - 1` iterations, which count. Above 1 it pays on an
+            accelerator, which then computes ahead; on a CPU it only costs.
         restart: Iterations per GMRES cycle.
         x0: Player 0's scaled step to start from; zero for None.
 
     Returns:
         The pair `(ξ, υ)` of scaled steps, how the solve ended and the true relative residual.
+
+    Raises:
+        ValueError: For an unknown engine, tensors on another device than the engine's, or a `check_every`
+            below 1.
+        RuntimeError: If cupy is not installed or finds no CUDA device.
 
     Example:
         >>> import torch
@@ -61,8 +71,8 @@ def solve(
     x0 = None if x0 is None else scale_(clone(x0), 1.0 / system.unit)
     foreign = None if engine == "torch" else load_engine(engine) if isinstance(engine, str) else engine
     if isinstance(system, ZeroSumSystem):
-        return _zero_sum(system, foreign, rtol, atol, max_iter, restart, x0)
-    return _general_sum(system, foreign, rtol, atol, max_iter, restart, x0)
+        return _zero_sum(system, foreign, rtol, atol, max_iter, check_every, restart, x0)
+    return _general_sum(system, foreign, rtol, atol, max_iter, check_every, restart, x0)
 
 
 def _zero_sum(
@@ -71,15 +81,16 @@ def _zero_sum(
     rtol: float,
     atol: float,
     max_iter: int,
+    check_every: int,
     restart: int,
     x0: Vector | None,
 ) -> Solution[Steps]:
     if foreign is None:
         result, iterations, residual = conjugate_gradients(
-            system, rtol=rtol, atol=atol, max_iter=max_iter, x0=x0
+            system, rtol=rtol, atol=atol, max_iter=max_iter, check_every=check_every, x0=x0
         )
         return Solution(system.steps, result, iterations, residual, system.products)
-    size = system.start(None)
+    (size,) = read(system.start(None))
     threshold = max(rtol * size, atol)
     iterate, iterations = krylov(
         foreign,
@@ -91,8 +102,8 @@ def _zero_sum(
         restart=restart,
         x0=x0,
     )
-    error = system.adopt(iterate)
-    result = _judge(error, system.doubt(), threshold, iterations >= max_iter)
+    error, doubt = read(system.adopt(iterate), system.doubt())
+    result = _judge(error, doubt, threshold, iterations >= max_iter)
     return Solution(system.steps, result, iterations, _relative(error, size), system.products)
 
 
@@ -102,9 +113,11 @@ def _general_sum(
     rtol: float,
     atol: float,
     max_iter: int,
+    check_every: int,
     restart: int,
     x0: Vector | None,
 ) -> Solution[Steps]:
+    system.measure_by(lazily=foreign is None and check_every > 1)
     rhs = system.rhs()
     if foreign is None:
         inner = gmres(
@@ -113,6 +126,7 @@ def _general_sum(
             rtol=rtol,
             atol=atol,
             max_iter=max_iter,
+            check_every=check_every,
             restart=restart,
             x0=x0,
             rounding=system.doubt,
@@ -132,7 +146,8 @@ def _general_sum(
         x0=x0,
     )
     error = norm(add_(clone(rhs), system.operator(iterate), -1.0))
-    result = _judge(error, system.doubt(iterate), threshold, iterations >= max_iter)
+    (doubt,) = read(system.doubt(iterate))
+    result = _judge(error, doubt, threshold, iterations >= max_iter)
     steps = system.steps(iterate if result is not Result.NONFINITE else zeros_like(rhs))
     return Solution(steps, result, iterations, _relative(error, size), system.products)
 

@@ -1,7 +1,8 @@
 """Arithmetic on vectors that are lists of tensors.
 
 A point in the parameter space of one player is a `list[Tensor]`: nothing is flattened or copied, and
-tensors of several devices and dtypes may stand side by side. Scalars are Python floats (float64).
+tensors of several devices and dtypes may stand side by side. The numbers returned are Python floats
+(float64); `gamedyn.solvers.scalars` has measures that stay on the device.
 """
 
 import math
@@ -14,6 +15,9 @@ from torch import Tensor
 
 Vector: TypeAlias = list[Tensor]
 """One vector: a list of tensors, one per parameter."""
+
+Scalar: TypeAlias = float | Tensor
+"""A number: on the host, or a 0-dim float64 tensor that has not been read yet."""
 
 Scaling: TypeAlias = Sequence[Tensor | float]
 """A positive diagonal matrix: per tensor either one number or a tensor that broadcasts to its shape."""
@@ -29,16 +33,24 @@ def clone(vector: Sequence[Tensor]) -> Vector:
     return [tensor.clone() for tensor in vector]
 
 
-def add_(vector: Vector, other: Sequence[Tensor], factor: float = 1.0) -> Vector:
-    """Add `factor * other` in place and return the vector."""
-    if vector:
+def add_(vector: Vector, other: Sequence[Tensor], factor: Scalar = 1.0) -> Vector:
+    """Add `factor * other` in place and return the vector; 0.0 on the host adds nothing, not even NaN."""
+    if not vector:
+        return vector
+    if isinstance(factor, Tensor):
+        torch._foreach_add_(vector, torch._foreach_mul(list(other), _factors(other, factor)))
+    elif factor != 0.0:
         torch._foreach_add_(vector, list(other), alpha=factor)
     return vector
 
 
-def scale_(vector: Vector, factor: float) -> Vector:
+def scale_(vector: Vector, factor: Scalar) -> Vector:
     """Multiply by a number in place and return the vector."""
-    if vector:
+    if not vector:
+        return vector
+    if isinstance(factor, Tensor):
+        torch._foreach_mul_(vector, _factors(vector, factor))
+    else:
         torch._foreach_mul_(vector, factor)
     return vector
 
@@ -48,10 +60,14 @@ def scaled(vector: Sequence[Tensor], scaling: Scaling) -> Vector:
     return [tensor * factor for tensor, factor in zip(vector, scaling, strict=True)]
 
 
+def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> list[Tensor]:
+    """Return the inner product of each pair of tensors, as 0-dim tensors on their devices."""
+    return [torch.dot(_wide(a).reshape(-1), _wide(b).reshape(-1)) for a, b in zip(left, right, strict=True)]
+
+
 def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
     """Return the Euclidean inner product; only for vectors whose squares are representable."""
-    pairs = [(_wide(a).reshape(-1), _wide(b).reshape(-1)) for a, b in zip(left, right, strict=True)]
-    return sum(_read([torch.dot(a, b) for a, b in pairs]))
+    return sum(_read(products(left, right)))
 
 
 def norms(*vectors: Sequence[Tensor]) -> list[float]:
@@ -94,6 +110,16 @@ def unit(*vectors: Sequence[Tensor]) -> float:
 def precision(vector: Sequence[Tensor]) -> float:
     """Return the largest unit round-off among the tensors."""
     return max((torch.finfo(tensor.dtype).eps for tensor in vector), default=torch.finfo(torch.float64).eps)
+
+
+def _factors(vector: Sequence[Tensor], factor: Tensor) -> Tensor | list[Tensor]:
+    """Return a number, unread, as what `torch._foreach_mul` takes beside these tensors."""
+    kinds = {(tensor.device, tensor.dtype) for tensor in vector}
+    # in the tensors' own dtype it is one fused launch; in a narrower one than float32 it might overflow
+    copies = {kind: factor.to(kind[0], torch.promote_types(kind[1], torch.float32)) for kind in kinds}
+    if len(kinds) == 1:
+        return copies.popitem()[1]
+    return [copies[tensor.device, tensor.dtype] for tensor in vector]
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 import math
 
 from gamedyn.solvers.mixed_hessian import Coupling
-from gamedyn.solvers.vectors import Vector, add_, clone, norm, norms, precision, scale_, unit, zeros_like
+from gamedyn.solvers.scalars import Measure, amplification, read
+from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit, zeros_like
 
 
 class ZeroSumSystem:
@@ -41,11 +42,9 @@ class ZeroSumSystem:
         self._coupling = coupling
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
         self._c = scale_(clone(gradient_y), 1.0 / self.unit)
-        self._norm_c = norm(self._c)
         self._precision = precision([*gradient_x, *gradient_y])
-        self._norm_coupling = 0.0  # the largest amplification seen: a lower bound on ‖K‖
-        self._rounding = 0.0  # a bound on the rounding that υ has gathered
-        self.rhs_norm = 0.0
+        self._norm_coupling: Scalar = 0.0  # the largest amplification seen: a lower bound on ‖K‖
+        self._rounding: Scalar = 0.0  # a bound on the rounding that υ has gathered
 
     @property
     def steps(self) -> tuple[Vector, Vector]:
@@ -57,41 +56,59 @@ class ZeroSumSystem:
         """Products spent so far."""
         return self._coupling.products
 
-    def start(self, guess: Vector | None) -> float:
+    def start(self, guess: Vector | None, lazily: bool = False) -> Scalar:
         """Take up a guess, in the system's unit, if it beats not moving; return the residual's norm."""
+        self.measure = Measure([*self._a, *self._c], lazily)
         self._iterate, self._response = zeros_like(self._a), clone(self._c)
         self.rhs_norm = size = self._evaluate()
-        if guess is not None and math.isfinite(size):  # a broken right-hand side is not to be passed over
+        self._norm_c = self._norm_response
+        if guess is not None:
             iterate = clone(guess)
             response = self._respond(iterate)
-            objective = norm([*add_(clone(iterate), self._a), *response])
-            if objective < norm([*self._a, *self._c]):
+            objective, still = self.measure.norms(
+                [*add_(clone(iterate), self._a), *response], [*self._a, *self._c]
+            )
+            objective, still, of_rhs = read(objective, still, self.rhs_norm)
+            if objective < still and of_rhs < math.inf:  # a broken right-hand side is not to be passed over
                 self._iterate, self._response = iterate, response
                 size = self._evaluate()
                 self._rounding = self._rounding_of_response(self._norm_c)
         return size
 
-    def probe(self, direction: Vector) -> float:
+    def probe(self, direction: Vector) -> Scalar:
         """Return `‖p‖² + ‖Kp‖²`, positive by construction."""
         self._image = self._coupling.apply(direction)
-        length, self._norm_image = norms(direction, self._image)
-        self._amplified(length, self._norm_image)
+        length, self._norm_image = self.measure.norms(direction, self._image)
+        self._norm_coupling = amplification(length, self._norm_image, self._norm_coupling)
         return length * length + self._norm_image * self._norm_image
 
-    def advance(self, length: float, direction: Vector) -> float:
+    def advance(self, length: Scalar, direction: Vector) -> Scalar:
         """Move `ξ` and `υ` along the direction and return the norm of the residual evaluated there."""
         add_(self._iterate, direction, length)
         add_(self._response, self._image, length)
         size = self._evaluate()
-        self._rounding += self._rounding_of_response(abs(length) * self._norm_image)
+        rounding = self._rounding_of_response(length * self._norm_image)
+        self._rounding = self._rounding + rounding * (length > 0.0)  # what does not move gathers none
         return size
 
-    def settle(self, threshold: float, size: float) -> float:
-        """Return the residual's true norm: as it stands where rounding cannot decide, else afresh."""
-        doubt = self.doubt()
-        return self.adopt(self._iterate) if size + doubt > threshold and doubt > 0.1 * size else size
+    def keep(self) -> None:
+        """Remember the iterate where scalars are read late; where they are read at once it stays finite."""
+        if self.measure.lazy:
+            self._kept = clone(self._iterate), clone(self._response)
 
-    def doubt(self) -> float:
+    def restore(self) -> None:
+        """Return to the iterate last kept."""
+        if self.measure.lazy:
+            self._iterate, self._response = self._kept
+
+    def settle(self, threshold: float, size: float, doubt: float) -> tuple[float, float]:
+        """Return the residual's true norm: as it stands where rounding cannot decide, else afresh."""
+        if size + doubt <= threshold or doubt <= 0.1 * size:
+            return size, doubt
+        size, doubt = read(self.adopt(self._iterate), self.doubt())
+        return size, doubt
+
+    def doubt(self) -> Scalar:
         """Return a bound on the rounding in the residual: of its terms, and of `υ` as `Kᵀ` amplifies it.
 
         The terms are `Kᵀυ` and `a + ξ`, which is of the same size wherever the bound matters. The rounding of
@@ -100,10 +117,10 @@ class ZeroSumSystem:
         """
         return self._norm_coupling * (2.0 * self._precision * self._norm_response + self._rounding)
 
-    def adopt(self, iterate: Vector) -> float:
+    def adopt(self, iterate: Vector) -> Scalar:
         """Take up an iterate, in the system's unit; return its residual's true norm, infinite if refused."""
         response = self._respond(iterate)
-        if not all(map(math.isfinite, norms(iterate, response))):
+        if not all(map(math.isfinite, read(*self.measure.norms(iterate, response)))):
             return math.inf
         self._iterate, self._response = iterate, response
         size = self._evaluate()
@@ -118,22 +135,17 @@ class ZeroSumSystem:
         """Return `υ = c + Kξ`."""
         return add_(clone(self._c), self._coupling.apply(iterate))
 
-    def _evaluate(self) -> float:
+    def _evaluate(self) -> Scalar:
         """Take the residual as `−(a + ξ + Kᵀυ)` and return its norm."""
         pulled = self._coupling.adjoint(self._response)
         self.residual = scale_(add_(add_(clone(self._a), self._iterate), pulled), -1.0)
-        size, self._norm_iterate, self._norm_response, reach = norms(
+        size, self._norm_iterate, self._norm_response, reach = self.measure.norms(
             self.residual, self._iterate, self._response, pulled
         )
-        self._amplified(self._norm_response, reach)
+        self._norm_coupling = amplification(self._norm_response, reach, self._norm_coupling)
         return size
 
-    def _rounding_of_response(self, moved: float) -> float:
+    def _rounding_of_response(self, moved: Scalar) -> Scalar:
         """Bound the rounding of `υ` after a move, and what `K` makes of the rounding of `ξ`."""
         reach = self._norm_coupling * self._norm_iterate
         return self._precision * (moved + self._norm_response + reach)
-
-    def _amplified(self, before: float, after: float) -> None:
-        """Note by how much the coupling amplified a vector."""
-        if before > 0.0 and math.isfinite(after):
-            self._norm_coupling = max(self._norm_coupling, after / before)
