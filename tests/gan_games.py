@@ -76,6 +76,34 @@ def evaluated(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
+class Cropping(nn.Module):
+    """Convolutions between crops and pads of every notation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.ConvTranspose2d(3, 4, 3, 2), nn.Conv2d(4, 3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.first(x))[:, :, 1:, :-1]
+        x = functional.pad(x, (1, -2, 0, 1))[..., 2:]
+        x = functional.pad(self.second(x), pad=(1, 1))
+        return x[:, :, ::2, 1:4]
+
+
+class Pooling(nn.Module):
+    """A critic of piecewise-linear layers and means over space."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv2d(3, 4, 2), nn.Conv2d(4, 5, 1), nn.Linear(5, 1)
+        self.pool = nn.AdaptiveAvgPool2d((2, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.leaky_relu(self.first(x), 0.2).permute(0, 1, 3, 2)
+        x = self.pool(functional.leaky_relu(self.second(x), 0.2)).mean((2, -1))
+        return self.last(x)[:, 0]
+
+
 PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
     "ReLU, BatchNorm | LeakyReLU": lambda: (image_generator(), image_critic(leaky)),
     "softplus, GroupNorm | softplus": lambda: (
@@ -91,6 +119,10 @@ PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
     ),
     "one dimension": lambda: (signal_generator(), signal_critic()),
     "the DCGAN": lambda: build_pair((3, 16, 16), dim=4, latent=5, seed=0),
+    "crops | means": lambda: (
+        nn.Sequential(nn.Linear(5, 48), leaky(), nn.Unflatten(1, (3, 4, 4)), Cropping()),
+        Pooling(),
+    ),
     "MLPs": lambda: build_pair((2,), dim=6, latent=5, seed=0),
 }
 

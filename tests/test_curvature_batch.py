@@ -198,6 +198,18 @@ def test_batch_norm_without_rules_is_run_again_on_the_part(monkeypatch: pytest.M
     assert all(map(torch.equal, twin.discriminator.buffers(), game.discriminator.buffers()))
 
 
+def test_batch_norm_standardises_the_part_as_it_would_alone() -> None:
+    """Its derivative removes a channel's mean and scale: on a part they must be the part's own."""
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6)).double()
+    game = GANObjective(generator, nn.Linear(6, 1).double(), LOSSES["wgan"])
+    real, latent = torch.randn(32, 6).double(), torch.randn(32, 4).double()
+    u, _ = directions(game)
+    alone = linearised(game, real[:8], latent[:8]).forward(u)
+    part = linearised(fraction(game, 0.25), real, latent).forward(u)
+    assert error(part, alone) < 1e-12
+
+
 @pytest.mark.parametrize("pair", ["ReLU, BatchNorm | LeakyReLU", "ReLU | BatchNorm in training"])
 def test_batch_norms_bias_falls_with_the_number_of_samples(pair: str) -> None:
     """Averaged over all cyclic parts, what is left of the difference is bias."""

@@ -10,9 +10,11 @@ from gan_games import CRITICS, FALLBACKS, PAIRS, Opaque, error, leaky, made, of_
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gamedyn.gan.curvature.discriminator import ScoreCurvature
+from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.losses import LOSSES
 from gamedyn.gan.models.pairs import build_pair
-from gamedyn.gan.objective import GANObjective
+from gamedyn.gan.objective import GANObjective, derivatives
 from gamedyn.optimizers import ACGD, CGD
 from gamedyn.optimizers.closure import linearise
 
@@ -37,6 +39,14 @@ def test_linearisation_is_autograds(pair: str, loss: str, dtype: torch.dtype) ->
     u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
     assert error(found.forward(u), expected.forward(u)) < bound
     assert error(found.backward(v), expected.backward(v)) < bound
+
+
+@pytest.mark.parametrize("pair", ["the DCGAN", "crops | means"])
+def test_piecewise_linear_critics_take_the_fast_way(pair: str) -> None:
+    game, _, latent = made(pair, "minimax", torch.float32)
+    critic = game.linearised_discriminator(game.generator(latent), list(game.discriminator.parameters()))
+    assert isinstance(critic, LinearisedNetwork)
+    assert ScoreCurvature(critic, *derivatives(lambda scores: scores.square().mean(), critic.output)).fast
 
 
 def _close(one: nn.Module, other: nn.Module) -> bool:

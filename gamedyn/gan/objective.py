@@ -45,10 +45,9 @@ class GANObjective:
             `separable = False` and is differentiated by autograd.
         curvature_batch: The fraction of the fakes that products are taken on, in `(0, 1]`; gradients always
             come from the whole batch. A fraction `c` makes a product cost about `c` of a whole one and `K` an
-            unbiased estimate of the whole batch's, so that a step solves a noisier game. BatchNorm keeps the
-            statistics of the whole batch; the means in its derivative run over the fraction's samples, which
-            biases products by O(1/samples). Where autograd differentiates the whole game (under autocast),
-            it takes the whole batch.
+            unbiased estimate of the whole batch's: a step solves a noisier game. BatchNorm in training
+            standardises the fraction anew, which biases products by O(1/samples). Where autograd
+            differentiates the whole game (under autocast), products take the whole batch.
 
     Raises:
         ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gamedyn.gan.curvature.affine import Bilinear
 from gamedyn.gan.curvature.network import LinearisedNetwork
-from gamedyn.gan.curvature.rule import Maybe, UnsupportedError, plus
+from gamedyn.gan.curvature.rule import Change, Maybe, UnsupportedError, plus
 
 
 class ScoreCurvature:
@@ -28,16 +28,31 @@ class ScoreCurvature:
 
     def __init__(self, network: LinearisedNetwork, first: Tensor, second: Maybe) -> None:
         self.network = network
-        self.first, self.second = first, second
         shape = network.output.shape
         self.fast = (
             network.piecewise_linear
             and not network.mixes_samples
             and shape.numel() == shape[0] == len(network.value)
         )
-        self.of_input, self.bars = network.cotangent(torch.ones_like(first) if self.fast else first)
+        self.second = second
+        # the adjoints hold `φ′` but where `φ″` has to meet them without it
+        self.first = first if self.fast and second is not None else None
+        self.of_input, self.bars = network.cotangent(first if self.first is None else torch.ones_like(first))
         if self.fast:
             self.bars = {slot: self.bars[slot] for slot, _ in self._bilinear()}
+            self.sums = {
+                slot: rule.gather(self.bars[slot]) for slot, rule in self._bilinear() if rule.has_bias
+            }
+
+    def copied(self, samples: Change, weights: Change) -> ScoreCurvature:
+        """Return the same operator on changed tensors, see `Rule.copied`; `φ′` and `φ″` stay."""
+        own = copy.copy(self)
+        own.network = self.network.copied(samples, weights)
+        own.of_input = samples(self.of_input)
+        own.bars = {slot: samples(bar) for slot, bar in self.bars.items()}
+        if self.fast:
+            own.sums = {slot: samples(sums) for slot, sums in self.sums.items()}
+        return own
 
     def narrowed(self, count: int) -> ScoreCurvature:
         """Return the curvature by the first samples alone, times what makes it an estimate of the whole.
@@ -52,21 +67,17 @@ class ScoreCurvature:
             UnsupportedError: Where samples meet by more than means.
         """
         total = len(self.network.value)
-        if self.first.shape[:1] != (total,):
+        if self.network.output.shape[:1] != (total,):
             raise UnsupportedError("a network without one row of scores a sample")
-        own = copy.copy(self)
-        own.network = self.network.narrowed(count)
+        self.network.refuse_to_narrow()
+        own = self.copied(lambda tensor: tensor[:count], lambda tensor: tensor)
         scale = total / count
-        own.first = scale * self.first[:count]
         own.second = None if self.second is None else scale * self.second[:count]
-        own.of_input = self.of_input[:count]
-        own.bars = {slot: bar[:count] for slot, bar in self.bars.items()}
-        if not self.fast:  # they hold `φ′`
+        if self.first is not None:
+            own.first = scale * self.first[:count]
+        else:
             own.bars = {slot: scale * bar for slot, bar in own.bars.items()}
         return own
-
-    def _each(self, scalars: Tensor, like: Tensor) -> Tensor:
-        return scalars.view(-1, *(1 for _ in like.shape[1:]))
 
     def gradients(self) -> tuple[Tensor, dict[int, Tensor]]:
         """Return `∂F/∂h` and `∂F/∂y`."""
@@ -74,9 +85,9 @@ class ScoreCurvature:
             return self.of_input, self.network.weights(self.bars)
         weights: dict[int, Tensor] = {}
         for slot, rule in self._bilinear():
-            weighted = self._each(self.first, rule.value) * rule.value
-            self._collect(weights, rule, slot, weighted, self.first)
-        return self.of_input * self._each(self.first, self.of_input), weights
+            rate = torch.ones_like(self.network.output) if self.first is None else self.first
+            self._collect(weights, rule, slot, _weighted(self.first, rule.value), rate)
+        return _weighted(self.first, self.of_input), weights
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return `∂²F/∂y∂h · ḣ`: an image tangent becomes cotangents of the discriminator's weights."""
@@ -90,9 +101,9 @@ class ScoreCurvature:
             moved = dots[self.network.calls[slot - 1].inputs[0]]
             if moved is None:
                 continue
-            mixed = self._each(self.first, moved) * moved
+            mixed = _weighted(self.first, moved)
             if bend is not None:
-                mixed = torch.addcmul(mixed, self._each(bend, moved), rule.value)
+                mixed = torch.addcmul(mixed, _each(bend, moved), rule.value)
             self._collect(weights, rule, slot, mixed, bend)
         return weights
 
@@ -104,7 +115,7 @@ class ScoreCurvature:
             moved, _ = self.network.reverse_dot(self.bars, bend, dots, weights, of_weights=False)
             return torch.zeros_like(self.of_input) if moved is None else moved
         pulled: dict[int, Tensor] = {}
-        rate = torch.zeros_like(self.first).view(-1)  # the scores' tangents
+        rate = None if self.second is None else torch.zeros_like(self.second).view(-1)  # the scores' tangents
         for slot in range(len(self.network.calls), 0, -1):
             call, own = self.network.calls[slot - 1], pulled.pop(slot, None)
             rule = call.rule
@@ -113,18 +124,20 @@ class ScoreCurvature:
                 weight, bias = [*(weights.get(id(p)) for p in rule.parameters), None][:2]
                 if weight is not None:
                     turned = rule.input_adjoint(self.bars[slot], weight)
-                    rate += (turned * rule.value).flatten(1).sum(1)
                     part = plus(part, turned)
-                if bias is not None:
-                    rate += (rule.spread(bias) * self.bars[slot]).flatten(1).sum(1)
+                    if rate is not None:
+                        axes = list(range(1, turned.dim()))
+                        rate += (turned * rule.value).sum(axes, dtype=rate.dtype)
+                if bias is not None and rate is not None:
+                    rate += self.sums[slot] @ bias
             if part is not None:
                 for source in call.inputs:
                     pulled[source] = pulled[source] + part if source in pulled else part
         image = pulled.get(0)
-        image = torch.zeros_like(self.of_input) if image is None else image * self._each(self.first, image)
-        if self.second is None:
+        image = torch.zeros_like(self.of_input) if image is None else _weighted(self.first, image)
+        if self.second is None or rate is None:
             return image
-        return torch.addcmul(image, self._each(self.second.view(-1) * rate, image), self.of_input)
+        return torch.addcmul(image, _each(self.second.view(-1) * rate, image), self.of_input)
 
     def _bilinear(self) -> list[tuple[int, Bilinear]]:
         return [(k, c.rule) for k, c in enumerate(self.network.calls, 1) if isinstance(c.rule, Bilinear)]
@@ -132,10 +145,18 @@ class ScoreCurvature:
     def _collect(
         self, into: dict[int, Tensor], rule: Bilinear, slot: int, value: Tensor, rate: Maybe
     ) -> None:
-        bar = self.bars[slot]
-        parts = [rule.weight_adjoint(bar, value)]
+        parts = [rule.weight_adjoint(self.bars[slot], value)]
         if rule.has_bias and rate is not None:
-            parts.append(rule.gather(bar * self._each(rate, bar)))
+            parts.append(rate.view(-1).to(value.dtype) @ self.sums[slot])
         for parameter, part in zip(rule.parameters, parts, strict=False):
             known = into.get(id(parameter))
             into[id(parameter)] = part if known is None else known + part
+
+
+def _each(scalars: Tensor, like: Tensor) -> Tensor:
+    """Shape one number a sample so that it broadcasts against a tensor over samples."""
+    return scalars.view(-1, *(1 for _ in like.shape[1:])).to(like.dtype)
+
+
+def _weighted(scalars: Maybe, value: Tensor) -> Tensor:
+    return value if scalars is None else _each(scalars, value) * value

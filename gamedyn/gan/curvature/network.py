@@ -148,10 +148,14 @@ class LinearisedNetwork:
         Raises:
             UnsupportedError: Where samples meet by more than means.
         """
+        self.refuse_to_narrow()
+        return self.copied(lambda tensor: tensor[:count], lambda tensor: tensor)
+
+    def refuse_to_narrow(self) -> None:
+        """Raise `UnsupportedError` where samples meet by more than means."""
         for call in self.calls:
             if call.rule is not None and call.rule.mixes_samples and not call.rule.by_means:
                 raise UnsupportedError("a network that mixes its samples")
-        return self.copied(lambda tensor: tensor[:count], lambda tensor: tensor)
 
     def push(self, weights: Weights) -> Tensor:
         """Return the output's tangent as the parameters move: `J θ̇`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from gamedyn.gan.curvature.rule import Maybe, Rule, UnsupportedError, plus
+from gamedyn.gan.curvature.rule import Change, Maybe, Rule, UnsupportedError, like, plus
 
 
 class Normalisation(Rule):
@@ -66,18 +67,23 @@ class Normalisation(Rule):
         normal = self._grouped(self.normal)
         rate = self._mean(normal * self._grouped(dot)) * self.inverse
         turned = moved * self._mean(normal * grouped) + normal * self._mean(moved * grouped)
-        return (-rate * self._grouped(self._project(value)) - turned * self.inverse).view(value.shape)
+        change = -rate * self._grouped(self._project(value)) - turned * self.inverse
+        return change.view(value.shape).to(dot.dtype)
+
+    def _push(self, dot: Tensor) -> Tensor:
+        """Return `γ P t`, the adjoint of `cotangent`."""
+        return self._weighted(self._project(dot))
 
     def _weighted(self, value: Tensor) -> Tensor:
         return value if self.gain is None else value * self._spread(self.gain)
 
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
-        out = None if dot is None else self._weighted(self._project(dot))
-        if weights and weights[0] is not None:
-            out = plus(out, self.normal * self._spread(weights[0]))
-        if len(weights) > 1 and weights[1] is not None:
-            out = plus(out, self._spread(weights[1]).expand_as(self.normal))
-        return out
+        out = None if dot is None else self._push(dot)
+        gain, shift = (None if weight is None else self._spread(weight) for weight in weights or (None, None))
+        if gain is not None:
+            moved = self.normal * gain if shift is None else torch.addcmul(shift, self.normal, gain)
+            return plus(out, moved)
+        return out if shift is None else plus(out, shift.expand_as(self.normal))
 
     def cotangent(self, bar: Tensor) -> Tensor:
         return self._project(self._weighted(bar))
@@ -109,12 +115,12 @@ class Normalisation(Rule):
 class BatchNorm(Normalisation):
     """Batch normalisation, by batch statistics in training and by the running ones in evaluation.
 
-    On fewer samples `x̂` and `s` stay those of the whole batch and the means run over the fewer: `P` stays
-    symmetric, so that products with `K` and `Kᵀ` stay adjoint, and is off by the means' sampling error.
+    On fewer samples `x̂` is standardised anew, by their own mean and variance, as the layer would do: `P` must
+    stay a projection, since what it removes (a channel's mean and scale) outweighs what it leaves.
     """
 
     of_samples = ("normal",)
-    of_weights = ("gain", "inverse")
+    of_weights = ("gain",)
     by_means = True
 
     def __init__(self, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
@@ -133,10 +139,53 @@ class BatchNorm(Normalisation):
                 raise UnsupportedError("one value per channel has no batch statistics")
             advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
         self.dimensions = value.dim()
-        return self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())
+        out = self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())
+        self.scale = self.inverse if self.gain is None else self.inverse * self._spread(self.gain)
+        return out
+
+    def copied(self, samples: Change, weights: Change) -> Self:
+        own = super().copied(samples, weights)
+        if not self.fixed and len(own.normal) != len(self.normal):
+            axes = [0, *range(2, own.normal.dim())]
+            variance, mean = torch.var_mean(own.normal, axes, correction=0, keepdim=True)
+            again = (variance + self.module.eps * own.inverse**2).rsqrt()
+            own.normal, own.inverse = (own.normal - mean) * again, own.inverse * again
+            own.scale = own.scale * again
+        return own
 
     def _mean(self, grouped: Tensor) -> Tensor:
         return grouped.mean([0, *range(2, grouped.dim())], keepdim=True)
+
+    def _project(self, value: Tensor) -> Tensor:
+        return self._scaled_projection(value, self.inverse)
+
+    def _push(self, dot: Tensor) -> Tensor:
+        return self._scaled_projection(dot, self.scale)
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return self._scaled_projection(bar, self.scale)  # `γ` and `P` commute, channel by channel
+
+    def _scaled_projection(self, value: Tensor, scale: Tensor) -> Tensor:
+        if self.fixed:
+            return value * scale.to(value.dtype)
+        return self._kernel(value, scale.view(-1), [True, False, False])[0]
+
+    def weights(self, bar: Tensor) -> list[Tensor]:
+        if not self.parameters:
+            return []
+        return [part.to(bar.dtype) for part in self._kernel(bar, None, [False, True, True])[1:]]
+
+    def _kernel(self, bar: Tensor, scale: Maybe, wanted: list[bool]) -> tuple[Tensor, ...]:
+        """Run torch's own backward pass on `x̂`, whose statistics are 0 and 1; one pass over memory."""
+        channels = self.inverse.numel()
+        zeros, ones = self.inverse.new_zeros(channels), self.inverse.new_ones(channels)
+        parts: tuple[Tensor, ...] = torch.ops.aten.native_batch_norm_backward(
+            like(bar, self.normal),  # of other strides it takes several times longer
+            self.normal,
+            ones if scale is None else scale,
+            *(None, None, zeros, ones, True, 0.0, wanted),
+        )
+        return parts
 
 
 class GroupNorm(Normalisation):

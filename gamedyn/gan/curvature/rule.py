@@ -20,6 +20,7 @@ from typing import ClassVar, Self, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Maybe = Tensor | None
 Change: TypeAlias = Callable[[Tensor], Tensor]
@@ -30,6 +31,14 @@ def plus(left: Maybe, right: Maybe) -> Maybe:
     if left is None or right is None:
         return right if left is None else left
     return left + right
+
+
+def like(value: Tensor, model: Tensor) -> Tensor:
+    """Return a value in another's memory format, dense."""
+    last = model.dim() == 4 and model.is_contiguous(memory_format=torch.channels_last)
+    return value.contiguous(
+        memory_format=torch.channels_last if last and not model.is_contiguous() else torch.contiguous_format
+    )
 
 
 class UnsupportedError(Exception):
@@ -95,7 +104,7 @@ class Rule(ABC):
 
 
 class LinearMap(Rule):
-    """Any linear map without parameters: padding, cropping, upsampling, average pooling."""
+    """Any linear map without parameters: upsampling, average pooling, means."""
 
     piecewise_linear = True
 
@@ -157,3 +166,40 @@ class Reshape(Rule):
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         return None if bar_dot is None else self._shaped(bar_dot, self.before)
+
+
+class Pad(Rule):
+    """Zeros around every sample; a negative number of them crops.
+
+    Args:
+        amounts: Two numbers an axis, from the last axis on, as `torch.nn.functional.pad` takes them.
+    """
+
+    piecewise_linear = True
+
+    def __init__(self, amounts: Sequence[int]) -> None:
+        self.amounts = list(amounts)
+
+    def forward(self, value: Tensor) -> Tensor:
+        return _padded(value, self.amounts)
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if dot is None else _padded(dot, self.amounts)
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return _padded(bar, [-amount for amount in self.amounts])
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if bar_dot is None else self.cotangent(bar_dot)
+
+
+def _padded(value: Tensor, amounts: Sequence[int]) -> Tensor:
+    """Pad, cropping by views (torch's own way copies)."""
+    for k in range(0, len(amounts), 2):
+        before, after = (max(-amount, 0) for amount in amounts[k : k + 2])
+        if before or after:
+            axis = value.dim() - 1 - k // 2
+            value = value.narrow(axis, before, value.shape[axis] - before - after)
+    if max(amounts, default=0) > 0:
+        value = functional.pad(value, [max(amount, 0) for amount in amounts])
+    return value

@@ -13,7 +13,7 @@ from torch.nn import functional
 from gamedyn.gan.curvature.activations import LeakyReLU, Sigmoid, Softplus, Tanh
 from gamedyn.gan.curvature.affine import Convolution, Linear
 from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
-from gamedyn.gan.curvature.rule import LinearMap, Reshape, Rule, UnsupportedError
+from gamedyn.gan.curvature.rule import LinearMap, Pad, Reshape, Rule, UnsupportedError
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
@@ -79,7 +79,9 @@ def rule_for_module(module: nn.Module) -> Rule:
             return LinearMap(module)
         case nn.Flatten() | nn.Unflatten() | nn.Identity():
             return Reshape(module)
-        case nn.AvgPool1d() | nn.AvgPool2d() | nn.ZeroPad2d():
+        case nn.ZeroPad2d():
+            return Pad(module.padding)
+        case nn.AvgPool1d() | nn.AvgPool2d() | nn.AdaptiveAvgPool1d() | nn.AdaptiveAvgPool2d():
             return LinearMap(module)
         case nn.Dropout() | nn.Dropout2d() if not module.training or module.p == 0.0:
             return Reshape(nn.Identity())
@@ -127,17 +129,37 @@ def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if target in _LINEAR:
         if target is functional.interpolate and kwargs.get("mode", "nearest") != "nearest":
             raise UnsupportedError(f"interpolation by {kwargs['mode']}")
-        padding = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
-        if target is functional.pad and (
-            padding.get("mode", "constant") != "constant" or padding.get("value")
-        ):
-            raise UnsupportedError("padding with anything but zeros")
+        amounts = _amounts(target, args[0], rest, kwargs)
+        if amounts is not None:
+            return Pad(amounts)
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
     if target in _SCALINGS and not kwargs and len(args) == 2 and isinstance(args[1], int | float):
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
     raise UnsupportedError(
         f"no rule for {target if isinstance(target, str) else getattr(target, '__name__', target)}"
     )
+
+
+def _amounts(target: Any, value: Tensor, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int] | None:
+    """Return what a call pads (negative: crops) of all axes but the first; None for any other call."""
+    amounts: list[int] = []
+    if target is functional.pad:
+        padding = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
+        if padding.get("mode", "constant") != "constant" or padding.get("value"):
+            raise UnsupportedError("padding with anything but zeros")
+        amounts = list(padding["pad"])
+    elif target is operator.getitem and isinstance(rest[0], tuple) and len(rest[0]) <= value.dim():
+        if not all(isinstance(part, slice) for part in rest[0]):
+            return None
+        for part, size in reversed(list(zip(rest[0], value.shape, strict=False))):
+            start, stop, step = part.indices(size)
+            if step != 1 or stop <= start:
+                return None
+            amounts += [-start, stop - size]
+        amounts = [0] * (2 * (value.dim() - len(rest[0]))) + amounts
+        if rest[0][0] == slice(None):
+            amounts = amounts[:-2]
+    return amounts if 0 < len(amounts) < 2 * value.dim() - 1 else None
 
 
 def is_sum(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
