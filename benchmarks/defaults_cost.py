@@ -1,0 +1,123 @@
+"""What one step costs under each way of taking the products, in Adam steps: the second half of the study.
+
+At one point on the path of a DCGAN's training, ACGD steps with solves of several lengths are timed beside
+alternating Adam steps on the same batch, interleaved. A step of `k` iterations costs `base + slope * k`,
+fitted by least squares.
+
+    python benchmarks/defaults_cost.py          # minutes; writes benchmarks/results/defaults_cost.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from step_cost import environment
+
+from gamedyn.gan.losses import Wasserstein
+from gamedyn.gan.models import build_pair
+from gamedyn.gan.objective import GANObjective
+from gamedyn.gan.steps import Alternating
+from gamedyn.optimizers import ACGD
+
+RESULTS = Path(__file__).parent / "results" / "defaults_cost.json"
+WAYS = [(part, precision) for precision in ("float32", "relaxed") for part in (1.0, 0.5, 0.25, 0.125)]
+COUNTS = (1, 2, 3, 100)
+
+
+def main() -> None:
+    """Measure, fit, print and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dim", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--warm-up", type=int, default=50, help="training steps before the measured point")
+    parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    G, D = build_pair((3, 32, 32), dim=args.dim, latent=128, seed=0, init="torch")
+    noise = torch.Generator().manual_seed(0)
+
+    def batch() -> tuple[torch.Tensor, torch.Tensor]:
+        coarse = torch.randn(args.batch, 3, 8, 8, generator=noise)
+        real = torch.nn.functional.interpolate(coarse, size=32, mode="bilinear").tanh()
+        return real, torch.randn(args.batch, 128, generator=noise)
+
+    players = (list(G.parameters()), list(D.parameters()))
+    trained = ACGD(*players, lr=5e-4, max_iter=2)
+    game = GANObjective(G, D, Wasserstein())
+    for _ in range(args.warm_up):
+        trained.step(game.on(*batch()))
+    point = [parameter.detach().clone() for player in players for parameter in player]
+    state = trained.state_dict()
+
+    adam = Alternating(*(torch.optim.Adam(player, lr=1e-4, betas=(0.5, 0.9)) for player in players))
+    steps: dict[tuple[float, str, int], Any] = {}
+    for part, precision in WAYS:
+        objective = GANObjective(G, D, Wasserstein(), curvature_batch=part, precision=precision)
+        for count in COUNTS:
+            optimizer = ACGD(*players, lr=5e-4, max_iter=count, rtol=1e-2)
+            optimizer.load_state_dict(state)
+            for group in optimizer.param_groups:
+                group["max_iter"] = count
+            steps[part, precision, count] = (objective, optimizer)
+    times: dict[Any, list[float]] = {key: [] for key in ("adam", *steps)}
+    lengths: dict[Any, list[int]] = {key: [] for key in steps}
+    for repetition in range(args.repetitions):
+        now = batch()
+        for key in times:
+            start = time.thread_time()
+            if key == "adam":
+                adam.step(G, D, Wasserstein(), *now)
+            else:
+                objective, optimizer = steps[key]
+                optimizer.step(objective.on(*now))
+            times[key].append(time.thread_time() - start)
+            if key != "adam":
+                lengths[key].append(optimizer.last_step.iterations)
+            with torch.no_grad():
+                for parameter, value in zip((p for player in players for p in player), point, strict=True):
+                    parameter.copy_(value)
+        print(f"{repetition + 1} of {args.repetitions}", flush=True)
+    rows = []
+    for part, precision in WAYS:
+        pairs = [
+            (length, spent / unit)
+            for count in COUNTS
+            for length, spent, unit in zip(
+                lengths[part, precision, count], times[part, precision, count], times["adam"], strict=True
+            )
+        ]
+        ratios = {
+            k: statistics.median(ratio for length, ratio in pairs if length == k) for k, _ in sorted(pairs)
+        }
+        slope, base = np.polyfit(list(ratios), list(ratios.values()), 1)
+        rows.append(
+            {
+                "curvature_batch": part,
+                "precision": precision,
+                "adam_steps": ratios,
+                "base": float(base),
+                "slope": float(slope),
+            }
+        )
+        shown = ", ".join(f"k={k}: {ratio:.2f}" for k, ratio in ratios.items())
+        print(f"{part:5g} of the fakes, {precision:8}: {shown} Adam steps ({base:.2f} + {slope:.2f} k)")
+    report = {"environment": environment(), "dim": args.dim, "batch": args.batch, "rows": rows}
+    report["adam_ms"] = 1e3 * statistics.median(times["adam"])
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()

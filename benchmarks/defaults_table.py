@@ -1,0 +1,166 @@
+"""The table and the picture of the study of defaults, from its finished runs and the measured costs.
+
+python benchmarks/defaults_table.py         # prints the table, draws docs/images/acgd-defaults.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gamedyn.plotting import style
+
+HERE = Path(__file__).parent
+LAST = 1500
+BUDGET = 1500  # Adam steps
+
+
+@dataclass
+class Arm:
+    """One setting, over its seeds."""
+
+    settings: dict[str, Any]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The setting in words."""
+        own = self.settings
+        if own["optimizer"] == "adam":
+            return "Adam"
+        limit = f"at most {own['max_iter']}" if own["max_iter"] < 100 else f"rtol {own['rtol']:g}"
+        part = {1.0: "all", 0.5: "1/2", 0.25: "1/4", 0.125: "1/8"}[own["curvature_batch"]]
+        return f"{limit}, {part} of the fakes" + (", relaxed" if own["precision"] == "relaxed" else "")
+
+    def at(self, step: int) -> list[float]:
+        """The distance of each seed at a step, 100 for a run that failed before."""
+        found = [{point[0]: point[1] for point in row["curve"]}.get(step) for row in self.rows]
+        return [100.0 if value is None else value for value in found]
+
+    @property
+    def iterations(self) -> float:
+        """Conjugate gradient iterations a step."""
+        return statistics.mean(row["curve"][-1][3] / row["curve"][-1][0] for row in self.rows if row["curve"])
+
+    def cost(self, ways: Sequence[dict[str, Any]]) -> float:
+        """Adam steps that one step costs."""
+        if self.settings["optimizer"] == "adam":
+            return 1.0
+        for way in ways:
+            if all(way[name] == self.settings[name] for name in ("curvature_batch", "precision")):
+                return float(way["base"] + way["slope"] * self.iterations)
+        raise ValueError(f"no cost was measured for {self.name}: run benchmarks/defaults_cost.py")
+
+    def within(self, budget: float, cost: float) -> float:
+        """The mean distance when a budget of Adam steps is spent, between two measured points on a line."""
+        values = []
+        for row in self.rows:
+            points = [(step * cost, value or 100.0) for step, value, *_ in row["curve"]]
+            before = [point for point in points if point[0] <= budget]
+            after = [point for point in points if point[0] > budget]
+            if not before:
+                return float("nan")
+            if not after:
+                values.append(before[-1][1])
+                continue
+            (a, left), (b, right) = before[-1], after[0]
+            values.append(left + (right - left) * (budget - a) / (b - a))
+        return statistics.mean(values)
+
+
+def arms(path: Path) -> list[Arm]:
+    """Read the rows and group them by setting."""
+    grouped: dict[str, Arm] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        settings = {name: value for name, value in row["run"].items() if name != "seed"}
+        grouped.setdefault(json.dumps(settings), Arm(settings)).rows.append(row)
+    order = ("loss", "lr", "optimizer", "curvature_batch", "max_iter", "rtol")
+    return sorted(grouped.values(), key=lambda arm: tuple(str(arm.settings[name]) for name in order))
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    mean = f"{statistics.mean(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+
+
+def main() -> None:
+    """Print the table and draw the picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=Path, default=HERE / "results" / "defaults.jsonl")
+    parser.add_argument("--costs", type=Path, default=HERE / "results" / "defaults_cost.json")
+    parser.add_argument("--picture", type=Path, default=HERE.parent / "docs" / "images" / "acgd-defaults.png")
+    args = parser.parse_args()
+    ways = json.loads(args.costs.read_text(encoding="utf-8"))["rows"]
+    found = arms(args.rows)
+    print(
+        "| loss | lr | solve | seeds | iterations a step | Adam steps a step | FD at 500 | at 1,000 | "
+        f"at 1,500 | after {BUDGET:,} Adam steps' time |\n|---|---|---|---|---|---|---|---|---|---|"
+    )
+    for arm in found:
+        cost = arm.cost(ways)
+        own = arm.settings
+        print(
+            f"| {own['loss']} | {own['lr']:g} | {arm.name} | {len(arm.rows)} "
+            f"| {arm.iterations:.1f} | {cost:.2f} "
+            f"| {spread(arm.at(500))} | {spread(arm.at(1000))} | {spread(arm.at(LAST))} "
+            f"| {arm.within(BUDGET, cost):.1f} |"
+        )
+    style.save(picture(found, ways), args.picture)
+    print(f"\nwrote {args.picture}")
+
+
+def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
+    """Draw final distance over cost, one panel a loss, one colour a learning rate."""
+    losses = sorted({arm.settings["loss"] for arm in found}, reverse=True)
+    colours = {1e-4: style.SKY, 5e-4: style.BLUE, 1e-3: style.VERMILLION}
+    markers = {"adam": "X", 1.0: "o", 0.5: "D", 0.25: "s", 0.125: "^"}
+    with style.styled():
+        figure = style.new_figure(4.6 * len(losses), 4.2)
+        panels = figure.subplots(1, len(losses), sharey=True, squeeze=False)[0]
+        shown: dict[str, Any] = defaultdict(dict)
+        for panel, loss in zip(panels, losses, strict=True):
+            for arm in found:
+                if arm.settings["loss"] != loss:
+                    continue
+                kind = "adam" if arm.settings["optimizer"] == "adam" else arm.settings["curvature_batch"]
+                values = arm.at(LAST)
+                panel.errorbar(
+                    arm.cost(ways),
+                    statistics.mean(values),
+                    yerr=statistics.stdev(values) if len(values) > 1 else None,
+                    marker=markers[kind],
+                    color=colours[arm.settings["lr"]],
+                    markersize=7,
+                    capsize=3,
+                )
+                shown[kind] = True
+            panel.set(xscale="log", xlabel="cost of one step (Adam steps)", title=f"{loss} loss")
+        panels[0].set_ylabel("FD (classifier), n = 2,000, after 1,500 steps")
+        handles = [
+            panels[0].plot([], [], color=c, linewidth=4, label=f"lr {lr:g}")[0] for lr, c in colours.items()
+        ]
+        words = {"adam": "Adam", 1.0: "all fakes", 0.5: "1/2", 0.25: "1/4", 0.125: "1/8 of the fakes"}
+        handles += [
+            panels[0].plot([], [], marker=m, color=style.GREY, linestyle="", label=words[kind])[0]
+            for kind, m in markers.items()
+            if kind in shown
+        ]
+        panels[-1].legend(handles=handles, loc="best")
+        style.add_caption(
+            figure,
+            "CIFAR-10 DCGAN (DIM 32, batch 64, no regulariser): what ACGD's solve costs and what comes out. "
+            "Bars: one standard deviation over seeds where there are several. Lower left is better.",
+        )
+    return figure
+
+
+if __name__ == "__main__":
+    main()
