@@ -10,6 +10,7 @@ from gan_games import CRITICS, FALLBACKS, PAIRS, Opaque, error, leaky, made, of_
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gamedyn.gan.curvature import affine
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.losses import LOSSES
@@ -39,6 +40,36 @@ def test_linearisation_is_autograds(pair: str, loss: str, dtype: torch.dtype) ->
     u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
     assert error(found.forward(u), expected.forward(u)) < bound
     assert error(found.backward(v), expected.backward(v)) < bound
+
+
+@pytest.mark.parametrize("pair", ["the DCGAN", "ReLU | BatchNorm in training", "crops | means"])
+@pytest.mark.parametrize("own", [torch.contiguous_format, torch.channels_last])
+def test_memory_formats_change_no_number_and_stay_inside(
+    pair: str, own: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game, real, latent = made(pair, "minimax", torch.float32)
+    game.generator.to(memory_format=own)
+    game.discriminator.to(memory_format=own)
+    twin = copy.deepcopy(game)
+    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
+    tx, ty = list(twin.generator.parameters()), list(twin.discriminator.parameters())
+    found = game.on(real, latent).linearise(x, y)
+    formats: list[tuple[int, ...]] = []
+    monkeypatch.setattr(affine, "fast_format", lambda weight: (formats.append(weight.shape), weight)[1])
+    plain = twin.on(real, latent).linearise(tx, ty)
+    assert found is not None
+    assert plain is not None
+    assert any(len(shape) == 4 for shape in formats)
+    u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
+    for one, other, parameters in (
+        (found.gradient_x, plain.gradient_x, x),
+        (found.gradient_y, plain.gradient_y, y),
+        (found.forward(u), plain.forward(u), y),
+        (found.backward(v), plain.backward(v), x),
+    ):
+        assert error(one, other) < 1e-6
+        for part, parameter in zip(one, parameters, strict=True):
+            assert part.is_contiguous(memory_format=own if parameter.dim() == 4 else torch.contiguous_format)
 
 
 @pytest.mark.parametrize("pair", ["the DCGAN", "crops | means"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
-from gamedyn.gan.curvature.rule import UnsupportedError
+from gamedyn.gan.curvature.rule import UnsupportedError, like
 from gamedyn.gan.curvature.subbatch import ImageMap, MixedDerivative, count_of, first_curvature, first_images
 from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
@@ -272,4 +272,8 @@ def _named(parameters: Sequence[Tensor], vector: Sequence[Tensor]) -> Mapping[in
 
 
 def _listed(found: Mapping[int, Tensor], parameters: Sequence[Tensor]) -> Vector:
-    return [found.get(id(parameter), torch.zeros_like(parameter)) for parameter in parameters]
+    """List what was found, in the parameters' own memory format, and zeros for the rest."""
+    return [
+        like(found[id(parameter)], parameter) if id(parameter) in found else torch.zeros_like(parameter)
+        for parameter in parameters
+    ]
