@@ -1,10 +1,11 @@
 # make demo   set everything up and run the main job
 # make test   set everything up and run the whole suite
 # make check  formatting, lint and types
-# make bench  what a step costs, beside PyPI's CGDs
+# make bench  what a step costs, beside PyPI's CGDs and torch-cgd (BENCH=--twice: two runs, one verdict)
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= $(VENV)-bench
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 
@@ -21,8 +22,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/step_cost.py $(BENCH)
+bench: $(BENCH_VENV)/.bench
+	$(BENCH_VENV)/bin/python benchmarks/step_cost.py $(BENCH)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gamedyn needs Python 3.11 or newer")'
@@ -38,9 +39,11 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(INSTALL) -e ".[dev]"
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.demo
-	$(INSTALL) CGDs==0.4.5
+$(BENCH_VENV)/.bench: pyproject.toml constraints.txt benchmarks/requirements.txt
+	@echo "Installing gamedyn and what it is measured against into $(BENCH_VENV) (a few minutes once)"
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e . -r benchmarks/requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

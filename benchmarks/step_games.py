@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gamedyn.games.gaussian_mixture import GaussianMixture, mlp
+from gamedyn.gan.data.cifar10 import find_cifar10, load_cifar10
+from gamedyn.gan.data.roots import data_root
+from gamedyn.gan.data.sources import ImageSource
 from gamedyn.gan.losses import Minimax
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
@@ -24,7 +29,7 @@ class Game:
         draw: Draws a batch.
         lr: The adaptive optimizers' learning rate.
         adam: One alternating step of the pair of Adams on a batch; by two evaluations of `f` for None.
-        structured: The closure on a batch that linearises the game by structure, where there is one.
+        objective: Makes the game's `GANObjective` from its keywords, where it has one.
     """
 
     def __init__(
@@ -35,22 +40,12 @@ class Game:
         draw: Callable[[], Any],
         lr: float,
         adam: Callable[[Any], tuple[Callable[[], Tensor], Callable[[], Tensor]]] | None = None,
-        structured: Callable[[Any], Any] | None = None,
+        objective: Callable[..., GANObjective] | None = None,
     ) -> None:
         self.x, self.y, self._value, self._draw, self.lr = list(x), list(y), value, draw, lr
         self._halves = adam or (lambda batch: (lambda: -value(batch), lambda: value(batch)))
-        self._structured = structured
+        self.objective = objective
         self.next_batch()
-
-    @property
-    def has_structure(self) -> bool:
-        """Whether the game can be linearised by structure."""
-        return self._structured is not None
-
-    def structured(self) -> Any:
-        """Return the structured closure on the current batch."""
-        assert self._structured is not None
-        return self._structured(self.batch)
 
     def next_batch(self) -> None:
         """Draw the batch that all contenders step on."""
@@ -78,7 +73,6 @@ def gan(
 ) -> Game:
     """A GAN on the zero-sum binary cross-entropy."""
     loss = Minimax()
-    objective = GANObjective(generator, discriminator, loss)
 
     def value(batch: tuple[Tensor, Tensor]) -> Tensor:
         real, z = batch
@@ -101,7 +95,7 @@ def gan(
         draw,
         lr,
         halves,
-        lambda batch: objective.on(*batch),
+        lambda **options: GANObjective(generator, discriminator, loss, **options),
     )
 
 
@@ -118,22 +112,57 @@ def mlp_gan(width: int, batch: int, seed: int) -> Game:
     )
 
 
-def dcgan(dim: int, batch: int, seed: int) -> Game:
-    """The WGAN-GP paper's CIFAR-10 DCGAN, on smooth random images (the cost does not depend on them)."""
+def dcgan(dim: int, batch: int, seed: int, folder: Path | None = None) -> Game:
+    """The WGAN-GP paper's CIFAR-10 DCGAN, on the images in a folder or on smooth random ones."""
     generator, discriminator = build_pair((3, 32, 32), dim=dim, latent=128, seed=seed)
     noise = torch.Generator().manual_seed(seed)
 
-    def draw() -> tuple[Tensor, Tensor]:
+    def smooth() -> Tensor:
         coarse = torch.randn(batch, 3, 8, 8, generator=noise)
-        real = nn.functional.interpolate(coarse, size=32, mode="bilinear").tanh()
-        return real, torch.randn(batch, 128, generator=noise)
+        return nn.functional.interpolate(coarse, size=32, mode="bilinear").tanh()
 
-    return gan(generator, discriminator, draw, lr=5e-4)
+    draw = smooth
+    if folder is not None:
+        draw = ImageSource(load_cifar10(folder, download=False), batch_size=batch, seed=seed).next
+    return gan(generator, discriminator, lambda: (draw(), torch.randn(batch, 128, generator=noise)), lr=5e-4)
 
 
-GAMES: dict[str, tuple[Callable[[int, int], Game], int, str]] = {
-    "bilinear": (bilinear, 1000, "bilinear {0}x{0}"),
-    "mlp": (lambda size, seed: mlp_gan(size, size, seed), 256, "MLP GAN, 4 layers of {0}, batch {0}"),
-    "dcgan": (lambda size, seed: dcgan(size, size, seed), 64, "CIFAR DCGAN, DIM {0}, batch {0}"),
+def cifar10_folder(explicit: str | None) -> Path | None:
+    """Return the folder that has CIFAR-10's images, if there is one."""
+    folder = data_root(explicit)
+    return None if find_cifar10(folder) is None else folder
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A game to be measured.
+
+    Args:
+        make: Builds it for a size, a seed and a folder with images, if there is one.
+        size: Its size in the comparison.
+        title: Its name, with a place for the size.
+        repetitions: Seeds to average over.
+        trained: ACGD steps after which it is measured; each entry is a state of its own.
+    """
+
+    make: Callable[[int, int, Path | None], Game]
+    size: int
+    title: str
+    repetitions: int
+    trained: tuple[int, ...] = (0,)
+
+
+GAMES: dict[str, Kind] = {
+    "bilinear": Kind(lambda size, seed, _: bilinear(size, seed), 1000, "bilinear {0}x{0}", 3),
+    "mlp": Kind(
+        lambda size, seed, _: mlp_gan(size, size, seed), 256, "MLP GAN, 4 layers of {0}, batch {0}", 3
+    ),
+    "dcgan": Kind(
+        lambda size, seed, folder: dcgan(size, size, seed, folder),
+        64,
+        "CIFAR DCGAN, DIM {0}, batch {0}",
+        1,
+        (0, 200),
+    ),
 }
-"""By name: the game for a size and a seed, the size of the issue, and a title."""
+"""The games, by name."""

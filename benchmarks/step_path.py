@@ -1,0 +1,136 @@
+"""The path along which all contenders step, from one common point after another."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from step_contenders import acgd, contenders
+from step_games import Game
+from step_recording import Contender
+from step_residual import COMMON, Rates, gradients, true_residual
+from torch import Tensor
+
+BURST, MOST = 0.03, 10
+"""A step is repeated as often as gradients fit into these seconds, but not more often than this."""
+
+
+class Path:
+    """One game on ACGD's path, with everything that steps from it.
+
+    Args:
+        game: The game at its initial point.
+        rtols: The tolerances that the contenders solve to.
+    """
+
+    def __init__(self, game: Game, rtols: Sequence[float]) -> None:
+        self.contenders = contenders(game, rtols)
+        self.steps = 0
+        """Steps taken along the path."""
+        self._game = game
+        self._leader = f"ACGD rtol={min(rtols):g}"
+        metrics = {COMMON, *(contender.metric for contender in self.contenders.values())}
+        self._rates = {metric: Rates(game, metric) for metric in metrics if metric is not None}
+        if game.objective is None:
+            self._trainer = acgd(game, lambda: game.value, rtol=1e-2)
+        else:
+            objective = game.objective()
+            self._trainer = acgd(game, lambda: objective.on(*game.batch), rtol=1e-2)
+
+    def train(self, until: int) -> None:
+        """Go on by ACGD alone (structured where the game is), to a number of steps from the start."""
+        if self.steps >= until:
+            return
+        if self.steps > 0:
+            self._trainer.adopt(self._rates[COMMON])
+        while self.steps < until:
+            self._advance()
+            self._trainer.step()
+        for contender in self.contenders.values():
+            if contender.metric is not None:
+                contender.adopt(self._rates[contender.metric])
+
+    def compare(self, warm_up: int, steps: int) -> None:
+        """Let all step from each point, in rotating order; measure all but the first steps."""
+        order = list(self.contenders)
+        gc.collect()
+        gc.freeze()  # what is here stays: collecting it before each step would take longer than the step
+        for step in range(warm_up + steps):
+            self._advance()
+            origin = self._point()
+            repeats = self._repeats() if step >= warm_up else 1
+            for name in [*order[step % len(order) :], *order[: step % len(order)]]:
+                contender = self.contenders[name]
+                if contender.failure:
+                    continue
+                times = self._timed(contender, origin, repeats)
+                if name == self._leader:
+                    ahead = self._point()
+                self._place(origin)
+                if times and step >= warm_up:
+                    self._note(contender, times)
+            self._place(ahead)
+        gc.unfreeze()
+
+    def _advance(self) -> None:
+        self.steps += 1
+        self._game.next_batch()
+        found = gradients(self._game)
+        for rates in self._rates.values():
+            rates.advance(found)
+
+    def _timed(
+        self, contender: Contender, origin: Sequence[Tensor], repeats: int
+    ) -> list[tuple[float, float]]:
+        """Step once, or repeatedly from the same point and state; return CPU and wall times."""
+        times = []
+        state = contender.save() if repeats > 1 else None
+        gc.collect()
+        gc.disable()
+        try:
+            for repeat in range(repeats):
+                if repeat:
+                    contender.load(state)
+                    self._place(origin)
+                gradients(self._game)
+                wall, cpu = time.perf_counter(), time.process_time()
+                contender.step()
+                times.append((time.process_time() - cpu, time.perf_counter() - wall))
+        except Exception as error:  # a rival may break in any way: its row says so
+            contender.failure = f"{type(error).__name__}: {error}"
+            if "gamedyn" in type(error).__module__:
+                raise
+            return []
+        finally:
+            gc.enable()
+        return times
+
+    def _note(self, contender: Contender, times: Sequence[tuple[float, float]]) -> None:
+        contender.cpu.append(statistics.median(cpu for cpu, _ in times))
+        contender.wall.append(statistics.median(wall for _, wall in times))
+        if contender.solved is None:
+            return
+        side, solution, iterations = contender.solved()
+        contender.iterations.append(iterations)
+        if contender.metric is not None:
+            diagonals = self._rates[contender.metric].diagonals
+            contender.residuals.append(true_residual(self._game, diagonals, side, solution))
+
+    def _repeats(self) -> int:
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            gradients(self._game)
+            times.append(time.process_time() - start)
+        return min(MOST, max(1, int(BURST / min(times))))
+
+    def _point(self) -> list[Tensor]:
+        return [parameter.detach().clone() for parameter in (*self._game.x, *self._game.y)]
+
+    def _place(self, point: Sequence[Tensor]) -> None:
+        with torch.no_grad():
+            for parameter, value in zip((*self._game.x, *self._game.y), point, strict=True):
+                parameter.copy_(value)

@@ -1,0 +1,147 @@
+"""The packages on PyPI that step the same way: CGDs and torch-cgd, told to solve the same system.
+
+Both take tolerances on squared norms (torch-cgd's GMRES on norms), so that they stop where ours does. CGDs
+starts each solve from its own last one and solves for the players in turn, as it always does. torch-cgd's
+settings are gamedyn's and CGDs' (`β = 0.99`, `ε = 1e-5`), so that its system is the same; a row of its own
+shows it at its defaults, whose larger `ε` makes for an easier system.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import torch
+from step_games import Game
+from step_recording import Contender, Recorder, Solved
+from step_residual import COMMON, Metric, Rates
+from torch import Tensor
+
+try:
+    import CGDs
+    from CGDs import acgd as cgds_module
+except ImportError:
+    CGDs = None
+try:
+    import torch_cgd
+except ImportError:
+    torch_cgd = None
+
+MISSING = [
+    name for name, module in (("CGDs==0.4.5", CGDs), ("torch-cgd==0.0.2", torch_cgd)) if module is None
+]
+"""Packages that are not installed."""
+
+PATIENCE = 60.0
+"""CPU seconds that a step of torch-cgd may take: its conjugate gradients have no limit of their own."""
+
+_OWN = Metric(beta=0.9, eps=1e-3)  # torch-cgd's defaults
+_SOLVE = None if CGDs is None else Recorder(cgds_module, "general_conjugate_gradient")
+
+
+class GaveUpError(Exception):
+    """Raised within a step that does not come to an end."""
+
+
+def rivals(game: Game, rtol: float, *, every: bool = False) -> dict[str, Contender]:
+    """Build the rivals that are installed, at one tolerance on the residual's norm.
+
+    Args:
+        game: The game.
+        rtol: The tolerance.
+        every: Whether torch-cgd's default solver and its default metric get a row, too.
+    """
+    entries: dict[str, Contender] = {}
+    if CGDs is not None:
+        entries[f"CGDs ACGD rtol={rtol:g}"] = _cgds(game, rtol)
+    if torch_cgd is not None:
+        solvers = torch_cgd.solvers
+        entries[f"torch-cgd ACGD rtol={rtol:g}"] = _torch_cgd(game, COMMON, solvers.CG(rtol * rtol, 0.0))
+    if torch_cgd is not None and every:
+        entries[f"torch-cgd ACGD, GMRES rtol={rtol:g}"] = _torch_cgd(game, COMMON, solvers.GMRES(rtol, 0.0))
+        own = _torch_cgd(game, _OWN, solvers.CG(rtol * rtol, 0.0))
+        own.note = f"β = {_OWN.beta:g}, ε = {_OWN.eps:g}: an easier system"
+        entries[f"torch-cgd ACGD, its own metric rtol={rtol:g}"] = own
+    return entries
+
+
+def _cgds(game: Game, rtol: float) -> Contender:
+    optimizer = CGDs.ACGD(
+        game.y,
+        game.x,
+        lr_max=game.lr,
+        lr_min=game.lr,
+        eps=COMMON.eps,
+        beta=COMMON.beta,
+        tol=rtol * rtol,
+        atol=0.0,
+    )
+    result: Any = None
+
+    def step() -> None:
+        nonlocal result
+        optimizer.step(game.value())
+        assert _SOLVE is not None
+        result = _SOLVE.last
+
+    def solved() -> Solved:
+        (solution, iterations), last_solved_max = result, optimizer.state["solve_x"]  # toggled by the step
+        return ("y", solution, iterations) if last_solved_max else ("x", -solution, iterations)
+
+    def adopt(rates: Rates) -> None:
+        of_x, of_y = rates.squares
+        optimizer.state.update(sq_exp_avg_max=of_y.clone(), sq_exp_avg_min=of_x.clone(), step=rates.steps)
+
+    def load(state: dict[str, Any]) -> None:
+        optimizer.state.update(copy.deepcopy(state))
+
+    return Contender(step, solved, COMMON, adopt, lambda: copy.deepcopy(optimizer.state), load)
+
+
+class _Counted:
+    """torch-cgd's operator, counting its products and giving up after a while.
+
+    Args:
+        solver: The solver that it is handed to.
+    """
+
+    def __init__(self, solver: Any) -> None:
+        self._solver = solver
+        self.products, self.solution = 0, torch.empty(0)
+
+    def solve(self, operator: Any, rhs: Tensor) -> Tensor:
+        """Solve, as the solver does."""
+        self.products, self._operator, self._start = 0, operator, time.process_time()
+        self.solution = self._solver.solve(self, rhs)
+        return self.solution
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        """Return the operator's product."""
+        spent = time.process_time() - self._start
+        if spent > PATIENCE:
+            raise GaveUpError(f"not finished after {self.products} iterations, {spent:.0f} s")
+        self.products += 1
+        return self._operator @ vector
+
+
+def _torch_cgd(game: Game, metric: Metric, solver: Any) -> Contender:
+    counted = _Counted(solver)
+    optimizer = torch_cgd.ACGD(game.x, game.y, lr=game.lr, beta=metric.beta, eps=metric.eps, solver=counted)
+    names = ("vx", "vy", "timestep", "prev_sol")
+
+    def solved() -> Solved:
+        return "x", -optimizer.prev_sol.view(-1), counted.products - 1  # one product is the residual of zero
+
+    def adopt(rates: Rates) -> None:
+        optimizer.vx, optimizer.vy = (square.clone() for square in rates.squares)
+        optimizer.timestep = rates.steps
+
+    def save() -> dict[str, Any]:
+        return {name: copy.deepcopy(getattr(optimizer, name)) for name in names}
+
+    def load(state: dict[str, Any]) -> None:
+        for name, value in copy.deepcopy(state).items():
+            setattr(optimizer, name, value)
+
+    return Contender(lambda: optimizer.step(game.value()), solved, metric, adopt, save, load)
