@@ -24,6 +24,7 @@ check: $(VENV)/.dev
 
 bench: $(BENCH_VENV)/.bench
 	$(BENCH_VENV)/bin/python benchmarks/step_cost.py $(BENCH)
+	$(BENCH_VENV)/bin/python benchmarks/scaling.py $(SCALING)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gamedyn needs Python 3.11 or newer")'

@@ -60,10 +60,9 @@ CHEAP = (
 def contenders(game: Game, rtols: Sequence[float]) -> dict[str, Contender]:
     """Build every contender on a game's parameters."""
     x, y, lr = game.x, game.y, game.lr
-    adams = [torch.optim.Adam(player, lr=1e-4, betas=(0.5, 0.9)) for player in (y, x)]
     entries = {
         "gradient": Contender(lambda: torch.autograd.grad(game.value(), [*x, *y])),
-        "Adam, alternating": _stateful(Contender(_alternating(game, adams)), *adams),
+        "Adam, alternating": adam(game),
     }
     for name, optimizer in (("SimGD", SimGD(x, y, lr=lr)), ("AltGD", AltGD(x, y, lr=lr))):
         entries[name] = _stateful(Contender(lambda opt=optimizer: opt.step(game.value)), optimizer)
@@ -71,11 +70,17 @@ def contenders(game: Game, rtols: Sequence[float]) -> dict[str, Contender]:
         entries[f"CGD rtol={rtol:g}"] = _competitive(CGD(x, y, lr=lr, rtol=rtol), lambda: game.value)
         entries[f"ACGD rtol={rtol:g}"] = acgd(game, lambda: game.value, rtol=rtol)
         for variant in _available(EQUAL, game):
-            entries[f"{variant.name} rtol={rtol:g}"] = _structured(game, variant, rtol)
+            entries[f"{variant.name} rtol={rtol:g}"] = structured(game, variant, rtol)
         entries |= rivals(game, rtol, every=rtol == max(rtols))
     for variant in _available(CHEAP, game):
-        entries[variant.name] = _structured(game, variant, max(rtols))
+        entries[variant.name] = structured(game, variant, max(rtols))
     return entries
+
+
+def adam(game: Game) -> Contender:
+    """Step both players by Adam, the maximiser first."""
+    players = [torch.optim.Adam(player, lr=1e-4, betas=(0.5, 0.9)) for player in (game.y, game.x)]
+    return _stateful(Contender(_alternating(game, players)), *players)
 
 
 def acgd(game: Game, closure: Callable[[], Any], **options: Any) -> Contender:
@@ -96,7 +101,8 @@ def acgd(game: Game, closure: Callable[[], Any], **options: Any) -> Contender:
     return contender
 
 
-def _structured(game: Game, variant: Variant, rtol: float) -> Contender:
+def structured(game: Game, variant: Variant, rtol: float) -> Contender:
+    """Step by ACGD on the game's own linearisation."""
     assert game.objective is not None
     objective = game.objective(**variant.objective)
     contender = acgd(game, lambda: objective.on(*game.batch), rtol=rtol, **variant.optimizer)

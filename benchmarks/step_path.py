@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 import torch
-from step_contenders import acgd, contenders
+from step_contenders import EQUAL, acgd, contenders, structured
 from step_games import Game
 from step_recording import Contender
 from step_residual import COMMON, Rates, gradients, true_residual
@@ -37,8 +37,7 @@ class Path:
         if game.objective is None:
             self._trainer = acgd(game, lambda: game.value, rtol=1e-2)
         else:
-            objective = game.objective()
-            self._trainer = acgd(game, lambda: objective.on(*game.batch), rtol=1e-2)
+            self._trainer = structured(game, EQUAL[0], rtol=1e-2)
 
     def train(self, until: int) -> None:
         """Go on by ACGD alone (structured where the game is), to a number of steps from the start."""

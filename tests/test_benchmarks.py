@@ -153,3 +153,21 @@ def test_repeating_a_step_leaves_the_path_alone(
         ends.append(path)
     for name, contender in ends[0].contenders.items():
         assert contender.residuals == ends[1].contenders[name].residuals
+
+
+def test_scaling_fits_exponents_and_draws_them(tmp_path: Path) -> None:
+    record, picture = tmp_path / "scaling.json", tmp_path / "scaling.png"
+    sizes = ["--batches", "2", "4", "--dim", "4", "--dims", "2", "4", "--batch", "4", "--rounds", "1"]
+    printed = ran(str(BENCHMARKS / "scaling.py"), *sizes, "--out", str(record), "--picture", str(picture))
+    by_batch, by_parameters = json.loads(record.read_text())["axes"]
+    assert by_batch["sizes"] == [2, 4]
+    assert by_parameters["dim"] == [2, 4]
+    assert by_parameters["sizes"][0] < by_parameters["sizes"][1]
+    for axis in (by_batch, by_parameters):
+        assert axis["linear"] == (axis["ACGD"]["exponent"] <= 1.1)
+        assert f"exponent {axis['ACGD']['exponent']:.2f}" in printed
+    assert picture.stat().st_size > 10_000
+
+
+def test_an_exponent_is_that_of_a_power_law(step: Callable[[str], ModuleType]) -> None:
+    assert step("scaling").exponent([1, 2, 8], [3.0, 3.0 * 2**1.5, 3.0 * 8**1.5]) == pytest.approx(1.5)
