@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
-from step_cost import environment
+from environment import environment
 
 from gamedyn.gan.losses import Wasserstein
 from gamedyn.gan.models import build_pair
