@@ -50,8 +50,8 @@ def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for seed in range(args.repetitions or kind.repetitions):
         path = Path(kind.make(size, seed, folder), args.rtol)
         for trained in states:
-            path.train(trained)
-            path.compare(args.warm_up, args.steps)
+            path.train(trained + max(0, args.warm_up - 1))
+            path.compare(min(1, args.warm_up), args.steps)  # in the last all step: some start from their last
             state = f"steps {path.steps - args.steps + 1} to {path.steps}"
             into = pooled.setdefault(state, {})
             for row, contender in path.contenders.items():

@@ -13,6 +13,7 @@ from step_games import Game
 from step_recording import Contender
 from step_residual import COMMON, Rates, gradients, true_residual
 from torch import Tensor
+from tqdm import tqdm
 
 BURST, MOST = 0.03, 10
 """A step is repeated as often as gradients fit into these seconds, but not more often than this."""
@@ -45,7 +46,7 @@ class Path:
             return
         if self.steps > 0:
             self._trainer.adopt(self._rates[COMMON])
-        while self.steps < until:
+        for _ in tqdm(range(until - self.steps), desc="training", leave=False, disable=None):
             self._advance()
             self._trainer.step()
         for contender in self.contenders.values():
@@ -57,7 +58,7 @@ class Path:
         order = list(self.contenders)
         gc.collect()
         gc.freeze()  # what is here stays: collecting it before each step would take longer than the step
-        for step in range(warm_up + steps):
+        for step in tqdm(range(warm_up + steps), desc="comparing", leave=False, disable=None):
             self._advance()
             origin = self._point()
             repeats = self._repeats() if step >= warm_up else 1
