@@ -162,6 +162,22 @@ def test_a_verification_and_a_warm_start_read_a_few_times_more(
             assert (extra > 0) or solution.converged
 
 
+@pytest.mark.parametrize("check_every", [1, 5])
+def test_a_relaxed_solve_reads_twice_more_to_verify(
+    check_every: int, transfers: Transfers, everywhere_lazy: None
+) -> None:
+    problem = zero_sum("log-spaced", (20, 36), 10.0, torch.float32, seed=1)
+    for rtol in (1e-2, 1e-4):
+        exact, cheap = Watched(problem.matrix, transfers), Watched(problem.matrix, transfers)
+        before = transfers.count
+        system = ZeroSumSystem(exact, [problem.a], [problem.c], cheap)
+        solution = solve(system, rtol=rtol, check_every=check_every)
+        assert solution.converged
+        assert solution.relaxed > 0
+        assert transfers.count - before <= math.ceil(solution.iterations / check_every) + 2 + 2
+        assert exact.within == cheap.within == 0
+
+
 @pytest.mark.parametrize("check_every", [2, 5, 100])
 def test_a_generic_solve_reads_once_a_check(check_every: int, transfers: Transfers) -> None:
     """Twice more at the start, and once for the verification of each claim."""

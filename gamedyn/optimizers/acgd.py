@@ -44,7 +44,8 @@ class ACGD(CompetitiveOptimizer):
         check_every: Iterations between two reads of the device (engine "torch"), by which a solve may run on
             too long; they count. On an accelerator 5 or so lets it compute ahead; on a CPU it only costs.
         restart: Iterations per GMRES cycle (general-sum games only).
-        engine: "torch", or the Krylov methods of "scipy" (CPU) or "cupy" (CUDA).
+        engine: "torch", or the Krylov methods of "scipy" (CPU) or "cupy" (CUDA), which use exact products
+            only where a structured closure offers relaxed ones.
         warm_start: Whether each solve starts from player 0's last move.
         max_skips: Non-finite steps in a row after which `DivergenceError` is raised.
         options: Torch options that are off (`foreach=None`, `maximize=False`, ...) are accepted.

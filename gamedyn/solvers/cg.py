@@ -25,9 +25,15 @@ class System(Protocol):
     """The norm of the right-hand side, in the system's own unit."""
     residual: Vector
     """The residual at the current iterate."""
+    estimated: bool
+    """Whether the residual is carried by products that are only nearly right."""
 
     def start(self, guess: Vector | None, lazily: bool) -> Scalar:
         """Take up an initial iterate (zero for None) and return its residual's norm."""
+        ...
+
+    def relax(self, threshold: float, size: float) -> None:
+        """Use cheaper products from here on, if the system has any and the residual is small enough."""
         ...
 
     def probe(self, direction: Vector) -> Scalar:
@@ -47,7 +53,7 @@ class System(Protocol):
         ...
 
     def settle(self, threshold: float, size: float, doubt: float) -> tuple[float, float]:
-        """Return the residual's true norm and its doubt, recomputed where that of `size` could decide."""
+        """Return the residual's true norm and its doubt, recomputed where it is estimated or in doubt."""
         ...
 
     def doubt(self) -> Scalar:
@@ -121,7 +127,8 @@ def conjugate_gradients(
 
     The solve is judged every `check_every` iterations. In between, iterations after the one that reached the
     tolerance or the rounding level, and after one that cannot be made (a product is not finite, or the
-    curvature not positive), make moves of length zero.
+    curvature not positive), make moves of length zero. A system may go on with relaxed products once it is
+    close enough; when they claim the tolerance, run dry or break, the exact ones take over for good.
 
     Args:
         system: The system; it holds the solution afterwards.
@@ -146,11 +153,12 @@ def conjugate_gradients(
     threshold = max(rtol * rhs_norm, atol)
     direction = clone(system.residual)
     slope: Scalar = size * size
-    verified = math.inf  # the last true residual that a restart began from
+    verified = math.inf  # the last true residual that a restart of exact products began from
     iterations = 0
     while True:
         spent = iterations >= max_iter
         if spent or size + doubt <= threshold or not size > doubt:
+            was_estimated = system.estimated
             size, doubt = system.settle(threshold, size, doubt)
             if not math.isfinite(size):
                 return Result.NONFINITE, iterations, math.inf
@@ -160,8 +168,9 @@ def conjugate_gradients(
                 return Result.TRUNCATED, iterations, _relative(size, rhs_norm)
             if not size > doubt or size > 0.5 * verified:
                 return Result.STAGNATED, iterations, _relative(size, rhs_norm)
-            verified = size
+            verified = math.inf if was_estimated else size  # an estimate that was off is no stagnation
             direction, slope = clone(system.residual), size * size
+        system.relax(threshold, size)
         system.keep()
         count = min(check_every, max_iter - iterations)
         latest: Scalar = size
@@ -191,8 +200,12 @@ def conjugate_gradients(
             size, _ = system.settle(threshold, size, doubt)
             return Result.BREAKDOWN, iterations, _relative(size, rhs_norm)
         if not was_sound:
+            was_estimated = system.estimated
             system.restore()
-            size, _ = system.settle(threshold, math.inf, math.inf)
+            size, doubt = system.settle(threshold, math.inf, math.inf)
+            if was_estimated and math.isfinite(size):
+                direction, slope = clone(system.residual), size * size
+                continue
             return Result.NONFINITE, iterations, _relative(size, rhs_norm)
 
 
@@ -207,6 +220,8 @@ def _relative(size: float, rhs_norm: float) -> float:
 
 class _LinearSystem:
     """`A x = b` for a given operator, scaled by a power of two to keep its inner products representable."""
+
+    estimated = False
 
     def __init__(self, operator: Operator, rhs: Vector) -> None:
         self._operator = operator
@@ -235,6 +250,9 @@ class _LinearSystem:
         add_(self.iterate, direction, length)
         add_(self.residual, self._image, -length)
         return self.measure.norms(self.residual)[0]
+
+    def relax(self, threshold: float, size: float) -> None:
+        pass  # there is one operator
 
     def keep(self) -> None:
         if self.measure.lazy:

@@ -19,6 +19,8 @@ class GeneralSumSystem:
         backward: `K_f`, from player 1's space to player 0's.
         gradient_x: `a`, player 0's scaled gradient.
         gradient_y: `c`, player 1's scaled gradient.
+        relaxed: Cheaper and less accurate versions of both halves, for the part of a solve that can do with
+            them; what it ends with is evaluated by the exact ones. None for there are none.
 
     References:
         Schäfer and Anandkumar (2019), Competitive Gradient Descent, eq. 3.
@@ -30,10 +32,12 @@ class GeneralSumSystem:
         backward: Callable[[Vector], Vector],
         gradient_x: Vector,
         gradient_y: Vector,
+        relaxed: tuple[Callable[[Vector], Vector], Callable[[Vector], Vector]] | None = None,
     ) -> None:
         self.gradients = gradient_x, gradient_y
         self.unit = unit(gradient_x, gradient_y)
         self._forward, self._backward = _Half(forward), _Half(backward)
+        self._relaxed = None if relaxed is None else (_Half(relaxed[0]), _Half(relaxed[1]))
         self._a = scale_(clone(gradient_x), 1.0 / self.unit)
         self._c = scale_(clone(gradient_y), 1.0 / self.unit)
         self._precision = precision([*gradient_x, *gradient_y])
@@ -42,13 +46,26 @@ class GeneralSumSystem:
     def measure_by(self, lazily: bool) -> None:
         """Choose whether norms stay on the device until they are read."""
         self._measure = Measure([*self._a, *self._c], lazily)
-        for half in (self._forward, self._backward):
+        for half in (self._forward, self._backward, *(self._relaxed or ())):
             half.measure = self._measure
 
     @property
     def products(self) -> int:
         """Products spent so far."""
-        return self._forward.products + self._backward.products
+        return self._forward.products + self._backward.products + self.relaxed_products
+
+    @property
+    def relaxed_products(self) -> int:
+        """Products spent so far that were relaxed ones."""
+        return sum(half.products for half in self._relaxed or ())
+
+    @property
+    def relaxed_operator(self) -> Callable[[Vector], Vector] | None:
+        """The operator by relaxed products, for two of them; None where there are none."""
+        if self._relaxed is None:
+            return None
+        forward, backward = self._relaxed
+        return lambda vector: add_(clone(vector), backward(forward(vector)), -1.0)
 
     def rhs(self) -> Vector:
         """Return `−a + K_f c` in the system's unit, for one product."""

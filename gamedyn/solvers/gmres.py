@@ -9,6 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gamedyn.solvers.cg import Operator
+from gamedyn.solvers.mixed_hessian import RELAXATION
 from gamedyn.solvers.scalars import Measure, amplification, ratio, read
 from gamedyn.solvers.solution import Result, Solution
 from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit, zeros_like
@@ -25,6 +26,7 @@ def gmres(
     restart: int = 20,
     x0: Vector | None = None,
     rounding: Callable[[Vector], Scalar] | None = None,
+    relaxed: Operator | None = None,
 ) -> Solution[Vector]:
     """Solve `A x = b` for any square `A` by GMRES, restarted every `restart` iterations.
 
@@ -43,6 +45,8 @@ def gmres(
         x0: The initial iterate; zero for None.
         rounding: A bound on the rounding of `b − A x` at an iterate; for None, that of an operator as large
             as the amplifications seen, which falls short where `A` is a difference of larger terms.
+        relaxed: A cheaper and less accurate version of `A`. In one cycle it is used once the residual is down
+            to the threshold over `RELAXATION`; any further cycles are exact, as is the residual after each.
 
     Returns:
         The solution, how the solve ended, the iterations, the true relative residual and the products.
@@ -59,7 +63,7 @@ def gmres(
 
     References:
         Saad and Schultz (1986), GMRES: a generalized minimal residual algorithm for solving nonsymmetric
-        linear systems.
+        linear systems. Simoncini and Szyld (2003), Theory of inexact Krylov subspace methods.
     """
     if check_every < 1:
         raise ValueError(f"Invalid check_every: {check_every} (must be an integer >= 1)")
@@ -69,6 +73,7 @@ def gmres(
         max_iter = 10 * sum(tensor.numel() for tensor in rhs)
     measure = Measure(target, lazily=check_every > 1)
     measured = _Measured(operator, precision(rhs), measure)
+    cheaper = None if relaxed is None else _Measured(relaxed, precision(rhs), measure)
     if x0 is None:
         iterate, residual = zeros_like(target), clone(target)
     else:
@@ -83,7 +88,7 @@ def gmres(
     (size,) = read(*measure.norms(target))
     threshold = max(rtol * size, atol / scale)
     error, doubt = judged(iterate, residual)
-    iterations = 0
+    iterations = counted = 0
     result = Result.NONFINITE
     ended: Result | None = None  # how the last cycle ended the solve, unless the tolerance is met
     while math.isfinite(error):
@@ -95,14 +100,19 @@ def gmres(
             break
         goal = max(threshold - 2.0 * doubt, 0.1 * threshold)
         length = min(restart, max_iter - iterations)
-        step, taken, end = _cycle(measured, residual, error, goal, length, measure, check_every)
+        step, taken, end = _cycle(measured, residual, error, goal, length, measure, check_every, cheaper)
         iterations += taken
         candidate = add_(clone(iterate), step)
-        residual = add_(clone(target), measured(candidate), -1.0)
+        before, residual = residual, add_(clone(target), measured(candidate), -1.0)
         previous, (improved, of_candidate) = error, judged(candidate, residual)
         if improved < previous:  # false for NaN as well
             iterate, error, doubt = candidate, improved, of_candidate
-        if end is Result.NONFINITE or not math.isfinite(improved):
+        else:
+            residual = before
+        if cheaper is not None and cheaper.products:
+            counted = cheaper.products
+            cheaper = None  # what it left is for the operator itself
+        elif end is Result.NONFINITE or not math.isfinite(improved):
             ended = Result.NONFINITE
         elif end is Result.BREAKDOWN and improved > 0.5 * previous:
             at_rounding = error <= math.sqrt(precision(rhs)) * size
@@ -110,7 +120,9 @@ def gmres(
         elif improved > 0.999 * previous:
             ended = Result.STAGNATED
     relative = error / size if size > 0.0 else (0.0 if error == 0.0 else math.inf)
-    return Solution(scale_(iterate, scale), result, iterations, relative, measured.products)
+    return Solution(
+        scale_(iterate, scale), result, iterations, relative, measured.products + counted, counted
+    )
 
 
 class _Measured:
@@ -142,16 +154,18 @@ def _cycle(
     length: int,
     measure: Measure,
     check_every: int,
+    relaxed: Operator | None,
 ) -> tuple[Vector, int, Result]:
     """Run one Arnoldi cycle from a residual; return the correction, the iterations and how it ended."""
     basis = [scale_(clone(residual), 1.0 / error)]
     hessenberg = np.zeros((length + 1, length))
     tiny = precision(residual)
     cond = max(1e-12, tiny)  # smaller singular values are rounding, which would only lengthen the step
-    taken = 0
+    taken, estimate = 0, error
     waiting: list[list[Scalar]] = []  # columns that have not been read
     for column in range(length):
-        vector = clone(operator(basis[column]))
+        apply = operator if relaxed is None or estimate > threshold / RELAXATION else relaxed
+        vector = clone(apply(basis[column]))
         (before,) = measure.norms(vector)
         entries: list[Scalar] = [0.0] * len(basis)
         for _ in range(2):  # "twice is enough" keeps the basis orthogonal in float32
@@ -174,7 +188,8 @@ def _cycle(
             if rest <= 10.0 * tiny * size or size == 0.0:  # the Krylov space is complete
                 return _combined(basis, hessenberg, taken, error, cond), column + 1, Result.BREAKDOWN
             hessenberg[taken, taken - 1] = rest
-            if _least_squares(hessenberg, taken, error, cond)[1] <= threshold:
+            estimate = _least_squares(hessenberg, taken, error, cond)[1]
+            if estimate <= threshold:
                 return _combined(basis, hessenberg, taken, error, cond), column + 1, Result.TRUNCATED
         waiting.clear()
     return _combined(basis, hessenberg, taken, error, cond), length, Result.TRUNCATED

@@ -27,6 +27,9 @@ class Linearisation:
         gradient_y: `∇_y g` (zero-sum: `∇_y f`), detached.
         forward: `q ↦ D_yx g · q` (zero-sum: `D_yx f · q`), from player 0's space to player 1's.
         backward: `r ↦ D_xy f · r`, from player 1's space to player 0's.
+        relaxed: The same two maps, cheaper and less accurate (`mixed_hessian.RELAXED_ERROR` relative, as in
+            bfloat16), on vectors of the same dtypes. The torch engine then takes most products from them, and
+            judges what a solve ends with by the exact ones; the other engines use the exact ones only.
     """
 
     losses: Tensor | tuple[Tensor, ...]
@@ -34,28 +37,40 @@ class Linearisation:
     gradient_y: Vector
     forward: Product
     backward: Product
+    relaxed: tuple[Product, Product] | None = None
 
     def reduced(self, reduce: Reduce) -> "Linearisation":
         """Return the linearisation with its gradients and halves of products combined across processes."""
-        forward, backward = self.forward, self.backward
+
+        def through(half: Product) -> Product:
+            return lambda vector: reduce(half(vector))
+
         return Linearisation(
             self.losses,
             reduce(self.gradient_x),
             reduce(self.gradient_y),
-            lambda vector: reduce(forward(vector)),
-            lambda vector: reduce(backward(vector)),
+            through(self.forward),
+            through(self.backward),
+            None if self.relaxed is None else (through(self.relaxed[0]), through(self.relaxed[1])),
         )
 
     def system(self, scale_x: Scaling, scale_y: Scaling) -> ZeroSumSystem | GeneralSumSystem:
         """Return the linear system of a step in the players' metrics `S = √η`."""
         a, c = scaled(self.gradient_x, scale_x), scaled(self.gradient_y, scale_y)
+        halves = self.forward, self.backward
         if isinstance(self.losses, Tensor):
-            return ZeroSumSystem(
-                ScaledCoupling(MixedHessian(self.forward, self.backward), scale_x, scale_y), a, c
+
+            def coupling(pair: tuple[Product, Product]) -> ScaledCoupling:
+                return ScaledCoupling(MixedHessian(*pair), scale_x, scale_y)
+
+            relaxed = None if self.relaxed is None else coupling(self.relaxed)
+            return ZeroSumSystem(coupling(halves), a, c, relaxed)
+
+        def scaled_halves(pair: tuple[Product, Product]) -> tuple[Product, Product]:
+            return (
+                lambda vector: scaled(pair[0](scaled(vector, scale_x)), scale_y),
+                lambda vector: scaled(pair[1](scaled(vector, scale_y)), scale_x),
             )
-        return GeneralSumSystem(
-            lambda vector: scaled(self.forward(scaled(vector, scale_x)), scale_y),
-            lambda vector: scaled(self.backward(scaled(vector, scale_y)), scale_x),
-            a,
-            c,
-        )
+
+        cheaper = None if self.relaxed is None else scaled_halves(self.relaxed)
+        return GeneralSumSystem(*scaled_halves(halves), a, c, cheaper)

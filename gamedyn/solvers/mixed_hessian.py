@@ -12,6 +12,16 @@ from torch import Tensor
 
 from gamedyn.solvers.vectors import Scaling, Vector, scaled
 
+RELAXED_ERROR = 7e-3
+"""Relative error of a relaxed product: measured in bfloat16 on the products of a DCGAN."""
+
+RELAXATION = 0.003
+"""How far a solve may still have to go with relaxed products: until the residual is this part of what it is.
+
+By then their errors add up to `RELAXED_ERROR / RELAXATION`, about two tolerances, times how far an iteration
+reaches through the coupling; that was found to be within the tolerance for the coupling of a DCGAN.
+"""
+
 Product: TypeAlias = Callable[[Vector], Vector]
 """Half of a mixed product: a linear map from one player's space to the other's."""
 

@@ -85,12 +85,20 @@ def ratio(numerator: Scalar, denominator: Scalar, where: Flag) -> Scalar:
     return numerator / denominator if where else 0.0
 
 
+def choose(where: Flag, this: Scalar, other: Scalar) -> Scalar:
+    """Return one number where a condition holds and the other elsewhere."""
+    return torch.where(where, this, other) if isinstance(where, Tensor) else this if where else other
+
+
+def root(scalar: Scalar) -> Scalar:
+    """Return the square root of a number that is not negative."""
+    return scalar.sqrt() if isinstance(scalar, Tensor) else math.sqrt(scalar)
+
+
 def amplification(before: Scalar, after: Scalar, largest: Scalar) -> Scalar:
     """Return the larger of `after / before`, where that is a number, and what was largest so far."""
     factor = ratio(after, before, (before > 0.0) & (after < math.inf))
-    if isinstance(factor, Tensor):
-        return torch.where(factor > largest, factor, largest)
-    return factor if factor > largest else largest
+    return choose(factor > largest, factor, largest)
 
 
 def _transferred(scalars: list[Tensor]) -> list[float]:

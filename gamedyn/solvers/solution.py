@@ -39,6 +39,7 @@ class Solution(Generic[Value]):
         iterations: Krylov iterations taken.
         residual: The true relative residual `‖b − A·value‖ / ‖b‖` (0 for a zero right-hand side).
         products: Operator products spent, verification included.
+        relaxed: How many of them were relaxed ones, cheaper and less accurate.
 
     Example:
         >>> from gamedyn.solvers import Result, Solution
@@ -51,6 +52,7 @@ class Solution(Generic[Value]):
     iterations: int
     residual: float
     products: int = 0
+    relaxed: int = 0
 
     @property
     def converged(self) -> bool:

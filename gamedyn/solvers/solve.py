@@ -37,7 +37,8 @@ def solve(
 
     Args:
         system: The system of the step.
-        engine: "torch", "scipy", "cupy", or a pair of modules.
+        engine: "torch", "scipy", "cupy", or a pair of modules. Only "torch" uses a system's relaxed products:
+            the others stop by their own residual, so they are given the exact ones.
         rtol: Tolerance on the true residual's norm relative to the right-hand side's.
         atol: Absolute tolerance on the true residual's norm; the larger bound counts.
         max_iter: The most Krylov iterations to take.
@@ -89,7 +90,7 @@ def _zero_sum(
         result, iterations, residual = conjugate_gradients(
             system, rtol=rtol, atol=atol, max_iter=max_iter, check_every=check_every, x0=x0
         )
-        return Solution(system.steps, result, iterations, residual, system.products)
+        return Solution(system.steps, result, iterations, residual, system.products, system.relaxed_products)
     (size,) = read(system.start(None))
     threshold = max(rtol * size, atol)
     iterate, iterations = krylov(
@@ -130,9 +131,12 @@ def _general_sum(
             restart=restart,
             x0=x0,
             rounding=system.doubt,
+            relaxed=system.relaxed_operator,
         )
         steps = system.steps(inner.value)
-        return Solution(steps, inner.result, inner.iterations, inner.residual, system.products)
+        return Solution(
+            steps, inner.result, inner.iterations, inner.residual, system.products, system.relaxed_products
+        )
     size = norm(rhs)
     threshold = max(rtol * size, atol)
     iterate, iterations = krylov(
