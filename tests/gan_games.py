@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import MethodType
 
 import torch
 from torch import Tensor, nn
@@ -214,7 +215,14 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
         nn.Linear(2, 6), nn.BatchNorm1d(6), Opaque(6), nn.Linear(6, 1)
     ),
     "called twice": lambda: twice(),
+    "a container's own code": lambda: reordered(),
 }
+
+
+def reordered() -> nn.Module:
+    layers = nn.Sequential(nn.Linear(2, 6), nn.Linear(6, 1), leaky())
+    layers.forward = MethodType(lambda self, x: self[1](self[2](self[0](x))), layers)
+    return nn.Sequential(layers, nn.Flatten())
 
 
 def twice() -> nn.Module:

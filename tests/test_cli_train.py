@@ -62,17 +62,23 @@ def test_every_optimizer_trains_by_name(
         assert log[0]["products"] >= 2 * log[0]["cg_iterations"] + 1
 
 
-def test_products_may_take_a_part_of_the_fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_may_take_a_part_of_the_fakes_and_less_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts: list[int] = []
+    asked: list[int] = []
 
     def counted(fraction: float, total: int, *, mixed: bool) -> int | None:
         counts.append(round(fraction * total))
         return count_of(fraction, total, mixed=mixed)
 
     monkeypatch.setattr("gamedyn.gan.objective.count_of", counted)
+    monkeypatch.setattr("gamedyn.gan.objective.relaxed_dtype", lambda tensors: asked.append(1))
     flags = ["--dataset", "digits", *TINY, "--curvature-batch", "0.25", "--max-iter", "3"]
+    flags += ["--precision", "relaxed"]
     assert train(*flags, "--out", tmp_path) == 0
     assert set(counts) == {4}
+    assert len(asked) == len(counts)
     assert all(line["cg_iterations"] <= 3 for line in read_log(tmp_path / "log.jsonl"))
     assert read_config(tmp_path / "config.json").curvature_batch == 0.25
 
@@ -97,6 +103,7 @@ WRONG = {
     "infinite tolerance": (["--rtol", "inf"], "rtol must"),
     "no fakes for products": (["--curvature-batch", "0"], "curvature_batch must"),
     "more than all fakes": (["--curvature-batch", "1.5"], "curvature_batch must"),
+    "unknown precision": (["--precision", "half"], "half"),
     "no steps": (["--steps", "0"], "steps must"),
     "no batch": (["--batch-size", "0"], "batch_size must"),
     "batch larger than the set": (["--batch-size", "1499"], "1498"),

@@ -114,6 +114,7 @@ def make_stepper(generator: nn.Module, discriminator: nn.Module, config: TrainCo
     return Simultaneous(
         competitive(*players, lr=lr, max_lr=max_lr, rtol=config.rtol, max_iter=config.max_iter),
         curvature_batch=config.curvature_batch,
+        precision=config.precision,
     )
 
 

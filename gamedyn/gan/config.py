@@ -14,12 +14,14 @@ DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam"]
 LossName = Literal["minimax", "non-saturating", "wgan"]
 InitName = Literal["tflib", "torch"]
+PrecisionName = Literal["float32", "relaxed"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": get_args(DatasetName),
     "optimizer": get_args(OptimizerName),
     "loss": get_args(LossName),
     "init": get_args(InitName),
+    "precision": get_args(PrecisionName),
 }
 COUNTS = ("steps", "batch_size", "dim", "latent", "max_iter", "log_every", "sample_every", "checkpoint_every")
 RATES = ("lr", "max_lr", "rtol")
@@ -59,6 +61,8 @@ class TrainConfig:
     """Most iterations of that solve."""
     curvature_batch: float = 1.0
     """Fraction of the fakes that the solve's products are taken on; gradients take the whole batch."""
+    precision: PrecisionName = "float32"
+    """Precision of those products: relaxed takes bfloat16 where it is fast and the solve allows it."""
     log_every: int = 10
     """Steps between two lines of log.jsonl."""
     sample_every: int = 500

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TypeAlias
+from itertools import chain
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
-from gamedyn.gan.curvature.rule import UnsupportedError, like
+from gamedyn.gan.curvature.precision import relaxed_dtype, relaxed_maps
+from gamedyn.gan.curvature.products import listed, products
+from gamedyn.gan.curvature.rule import UnsupportedError
 from gamedyn.gan.curvature.subbatch import ImageMap, MixedDerivative, count_of, first_curvature, first_images
 from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
@@ -21,6 +24,7 @@ from gamedyn.solvers import Linearisation
 from gamedyn.solvers.vectors import Vector
 
 Losses: TypeAlias = Tensor | tuple[Tensor, Tensor]
+Precision: TypeAlias = Literal["float32", "relaxed"]
 Curvature: TypeAlias = ScoreCurvature | AutogradCurvature
 
 
@@ -49,8 +53,15 @@ class GANObjective:
             standardises the fraction anew, which biases products by O(1/samples). Where autograd
             differentiates the whole game (under autocast), products take the whole batch.
 
+        precision: `"relaxed"` lets a solver take products in bfloat16, to a relative error of about 7e-3, at
+            iterations where that cannot spoil its result; gradients, losses and all that is recomputed at the
+            end stay exact. It does so for float32 networks with fast rules, on a CPU with AMX or AVX512-BF16
+            and on CUDA from Ampere on; anywhere else, and for float64 networks, products stay exact, and
+            `relaxed_dtype` is None.
+
     Raises:
-        ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable.
+        ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable;
+            if `precision` is not `"float32"` or `"relaxed"`.
 
     Example:
         >>> from gamedyn.gan.losses import Wasserstein
@@ -75,13 +86,17 @@ class GANObjective:
         loss: GANLoss,
         *,
         curvature_batch: float = 1.0,
+        precision: Precision = "float32",
     ) -> None:
         if not 0.0 < curvature_batch <= 1.0:
             raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
+        if precision not in get_args(Precision):
+            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}")
         self.generator = generator
         self.discriminator = discriminator
         self.loss = loss
         self.curvature_batch = curvature_batch
+        self.precision = precision
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the loss) is differentiated by autograd; empty where nothing is."""
         self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
@@ -92,6 +107,13 @@ class GANObjective:
                     f"curvature_batch must be 1 for {type(loss).__name__}, which does not say that it is "
                     f"separable, got {curvature_batch!r}"
                 )
+
+    @property
+    def relaxed_dtype(self) -> torch.dtype | None:
+        """What relaxed products are computed in; None where they are the exact ones."""
+        if self.precision != "relaxed":
+            return None
+        return relaxed_dtype(chain(self.generator.parameters(), self.discriminator.parameters()))
 
     def on(self, real: Tensor, latent: Tensor) -> GANClosure:
         """Return the closure of one step.
@@ -127,7 +149,7 @@ class GANObjective:
         self.fallbacks.pop(name, None)
         buffers = [buffer.clone() for buffer in network.buffers()]
         try:
-            return LinearisedNetwork(trace(network), value)
+            return LinearisedNetwork(*trace(network), value)
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
             self.fallbacks[name] = str(error)
             self._refused[name] = key
@@ -216,8 +238,8 @@ class GANClosure:
         image, weights = curvatures[0].gradients()
         if len(curvatures) > 1:
             weights = curvatures[1].gradients()[1]
-        gradient_x = _listed(generator.pull(image), x)
-        gradient_y = _listed(weights, y)
+        gradient_x = listed(generator.pull(image), x)
+        gradient_y = listed(weights, y)
         of_real = self._of_real(scores_of_real, fake, y)
         gradient_y = [total + part for total, part in zip(gradient_y, of_real, strict=True)]
         images: ImageMap = generator
@@ -228,22 +250,14 @@ class GANClosure:
                 first_curvature(whole, game.discriminator, generator.output, y, loss_of(player), fake, count)
                 for player, whole in enumerate(curvatures)
             ]
-        of_f, of_g = derivatives_of[0], derivatives_of[-1]
-
-        def forward(vector: Vector) -> Vector:
-            with torch.no_grad():
-                return _listed(of_g.to_weights(images.push(_named(x, vector))), y)
-
-        def backward(vector: Vector) -> Vector:
-            with torch.no_grad():
-                return _listed(images.pull(of_f.to_image(_named(y, vector))), x)
-
+        dtype = game.relaxed_dtype
+        relaxed = None if dtype is None else relaxed_maps(images, derivatives_of, dtype)
         return Linearisation(
             tuple(loss.detach() for loss in players) if isinstance(losses, tuple) else losses.detach(),
             gradient_x,
             gradient_y,
-            forward,
-            backward,
+            *products(images, derivatives_of, x, y),
+            None if relaxed is None else products(*relaxed, x, y),
         )
 
     def _of_real(self, scores: Tensor, fake: Tensor, y: Sequence[Tensor]) -> Vector:
@@ -265,15 +279,3 @@ def derivatives(loss: Callable[[Tensor], Tensor], scores: Tensor) -> tuple[Tenso
             return first.detach(), None
         (second,) = torch.autograd.grad(first.sum(), leaf)
     return first.detach(), second
-
-
-def _named(parameters: Sequence[Tensor], vector: Sequence[Tensor]) -> Mapping[int, Tensor]:
-    return {id(parameter): tensor for parameter, tensor in zip(parameters, vector, strict=True)}
-
-
-def _listed(found: Mapping[int, Tensor], parameters: Sequence[Tensor]) -> Vector:
-    """List what was found, in the parameters' own memory format, and zeros for the rest."""
-    return [
-        like(found[id(parameter)], parameter) if id(parameter) in found else torch.zeros_like(parameter)
-        for parameter in parameters
-    ]

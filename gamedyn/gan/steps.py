@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gamedyn.gan.losses import GANLoss
-from gamedyn.gan.objective import GANObjective
+from gamedyn.gan.objective import GANObjective, Precision
 
 Losses = Tensor | tuple[Tensor, ...]
 
@@ -98,16 +98,15 @@ class Simultaneous:
     Args:
         optimizer: The optimizer; the generator's parameters minimise, the discriminator's maximise.
         curvature_batch: The fraction of the fakes that products are taken on, see `GANObjective`.
-
-    Raises:
-        ValueError: If `curvature_batch` is not in `(0, 1]`.
+        precision: The precision of products, see `GANObjective`.
     """
 
-    def __init__(self, optimizer: GameOptimizer, *, curvature_batch: float = 1.0) -> None:
-        if not 0.0 < curvature_batch <= 1.0:
-            raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
+    def __init__(
+        self, optimizer: GameOptimizer, *, curvature_batch: float = 1.0, precision: Precision = "float32"
+    ) -> None:
         self.optimizer = optimizer
         self.curvature_batch = curvature_batch
+        self.precision = precision
         self._game: GANObjective | None = None
 
     def step(
@@ -124,13 +123,22 @@ class Simultaneous:
 
         Returns:
             Losses and the solve's figures.
+
+        Raises:
+            ValueError: If `curvature_batch` or `precision` is wrong.
         """
         if self._game is None or (self._game.generator, self._game.discriminator, self._game.loss) != (
             generator,
             discriminator,
             loss,
         ):
-            self._game = GANObjective(generator, discriminator, loss, curvature_batch=self.curvature_batch)
+            self._game = GANObjective(
+                generator,
+                discriminator,
+                loss,
+                curvature_batch=self.curvature_batch,
+                precision=self.precision,
+            )
         value = self.optimizer.step(self._game.on(real, latent))
         if isinstance(value, Tensor):
             generator_loss = float(value)

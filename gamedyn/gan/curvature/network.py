@@ -37,17 +37,18 @@ class LinearisedNetwork:
 
     Args:
         graph: The traced network.
+        modules: The modules that it names.
         value: The input; its first axis runs over samples.
 
     Raises:
         UnsupportedError: For a layer or a composition without a rule.
     """
 
-    def __init__(self, graph: fx.GraphModule, value: Tensor) -> None:
+    def __init__(self, graph: fx.Graph, modules: Mapping[str, nn.Module], value: Tensor) -> None:
         self.calls: list[Call] = []  # call k produces slot k + 1; slot 0 is the input
         self.value = value
         with torch.no_grad():
-            self.output = self._record(graph, value)
+            self.output = self._record(graph, modules, value)
         self.parameters = list(
             {id(p): p for call in self.calls if call.rule for p in call.rule.parameters}.values()
         )
@@ -58,17 +59,16 @@ class LinearisedNetwork:
         self.piecewise_linear = all(call.rule is None or call.rule.piecewise_linear for call in self.calls)
         self.mixes_samples = any(call.rule is not None and call.rule.mixes_samples for call in self.calls)
 
-    def _record(self, graph: fx.GraphModule, value: Tensor) -> Tensor:
+    def _record(self, graph: fx.Graph, modules: Mapping[str, nn.Module], value: Tensor) -> Tensor:
         values: dict[fx.Node, Any] = {}
         slots: dict[fx.Node, int] = {}
-        modules = dict(graph.named_modules())
 
         def record(node: fx.Node, inputs: list[fx.Node], rule: Rule | None, result: Tensor) -> None:
             self.calls.append(Call([slots[source] for source in inputs], rule))
             slots[node] = len(self.calls)
             values[node] = result
 
-        for node in graph.graph.nodes:
+        for node in graph.nodes:
             if node.op == "placeholder":
                 if slots:
                     raise UnsupportedError("a network of more than one input")

@@ -28,13 +28,13 @@ class Normalisation(Rule):
         self.parameters = [] if weight is None or bias is None else [weight, bias]
         self.gain = weight
 
-    def _keep(self, value: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:
+    def _keep(self, normal: Tensor, inverse: Tensor) -> Tensor:
         """Keep `x̂` and `1/s`, and return the output."""
-        self.inverse = inverse
-        self.normal = ((self._grouped(value) - mean) * inverse).view(value.shape)
+        self.normal, self.inverse = normal, inverse
         if not self.parameters:
             return self.normal
-        return self.normal * self._spread(self.parameters[0]) + self._spread(self.parameters[1])
+        gain, shift = (self._spread(parameter) for parameter in self.parameters)
+        return torch.addcmul(shift, self.normal, gain)
 
     def _grouped(self, value: Tensor) -> Tensor:
         """Shape a value so that the means run over fixed axes."""
@@ -130,16 +130,18 @@ class BatchNorm(Normalisation):
         self.mixes_samples = not self.fixed
 
     def forward(self, value: Tensor) -> Tensor:
+        self.dimensions = value.dim()
         if self.fixed and self.module.running_mean is not None and self.module.running_var is not None:
             mean, variance = self.module.running_mean, self.module.running_var
         else:
-            axes = [0, *range(2, value.dim())]
-            variance, mean = torch.var_mean(value, axes, correction=0)
             if value.numel() == value.shape[1]:
                 raise UnsupportedError("one value per channel has no batch statistics")
+            axes = [0, *range(2, value.dim())]
+            # not by torch's own kernel, whose `x̂ = a (1/s) − μ/s` cancels where a mean is large
+            variance, mean = torch.var_mean(value, axes, correction=0)
             advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
-        self.dimensions = value.dim()
-        out = self._keep(value, self._spread(mean), (self._spread(variance) + self.module.eps).rsqrt())
+        inverse = (self._spread(variance) + self.module.eps).rsqrt()
+        out = self._keep((value - self._spread(mean)) * inverse, inverse)
         self.scale = self.inverse if self.gain is None else self.inverse * self._spread(self.gain)
         return out
 
@@ -173,7 +175,7 @@ class BatchNorm(Normalisation):
     def weights(self, bar: Tensor) -> list[Tensor]:
         if not self.parameters:
             return []
-        return [part.to(bar.dtype) for part in self._kernel(bar, None, [False, True, True])[1:]]
+        return list(self._kernel(bar, None, [False, True, True])[1:])
 
     def _kernel(self, bar: Tensor, scale: Maybe, wanted: list[bool]) -> tuple[Tensor, ...]:
         """Run torch's own backward pass on `x̂`, whose statistics are 0 and 1; one pass over memory."""
@@ -200,8 +202,10 @@ class GroupNorm(Normalisation):
 
     def forward(self, value: Tensor) -> Tensor:
         self.dimensions = value.dim()
-        variance, mean = torch.var_mean(self._grouped(value), -1, correction=0, keepdim=True)
-        return self._keep(value, mean, (variance + self.module.eps).rsqrt())
+        grouped = self._grouped(value)
+        variance, mean = torch.var_mean(grouped, -1, correction=0, keepdim=True)
+        inverse = (variance + self.module.eps).rsqrt()
+        return self._keep(((grouped - mean) * inverse).view(value.shape), inverse)
 
     def _grouped(self, value: Tensor) -> Tensor:
         return value.reshape(len(value), self.module.num_groups, -1)

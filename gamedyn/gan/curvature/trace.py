@@ -16,8 +16,18 @@ from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
 from gamedyn.gan.curvature.rule import LinearMap, Pad, Reshape, Rule, UnsupportedError
 
 
-def trace(module: nn.Module) -> fx.GraphModule:
-    """Trace a network symbolically; raise `UnsupportedError` where that cannot be done."""
+def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
+    """Trace a network symbolically; raise `UnsupportedError` where that cannot be done.
+
+    Args:
+        module: The network.
+
+    Returns:
+        The graph, from which no code is generated (that takes as long again), and the modules that it names.
+
+    Raises:
+        UnsupportedError: With the reason.
+    """
     for part in module.modules():
         if any(getattr(part, hooks) for hooks in _HOOKS):
             raise UnsupportedError(f"{type(part).__name__} has hooks")
@@ -27,10 +37,34 @@ def trace(module: nn.Module) -> fx.GraphModule:
             raise UnsupportedError(
                 f"{type(part).__name__}.forward may enter a context that a trace does not see"
             )
+    root = nn.Sequential(module)  # in a container even a lone layer stays one
+    layers = _in_sequence(root)
+    if layers is not None:
+        graph = fx.Graph()
+        last = graph.placeholder("input")
+        for name in layers:
+            last = graph.call_module(name, (last,))
+        graph.output(last)
+        return graph, dict(root.named_modules())
     try:
-        return fx.symbolic_trace(nn.Sequential(module))  # in a container even a lone layer stays one
+        return fx.Tracer().trace(root), dict(root.named_modules())
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
+
+
+def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
+    """Name the layers of nested `nn.Sequential` in order; None where code of a user's own runs."""
+    if "forward" in vars(module) or not type(module).__module__.startswith("torch.nn."):
+        return None
+    if type(module) is not nn.Sequential:
+        return [name]
+    layers: list[str] = []
+    for key, part in module._modules.items():  # a layer that is used twice is named twice
+        inner = None if part is None else _in_sequence(part, f"{name}.{key}" if name else key)
+        if inner is None:
+            return None
+        layers += inner
+    return layers
 
 
 def _enters_a_context(module: nn.Module) -> bool:
