@@ -107,6 +107,7 @@ def structured(game: Game, variant: Variant, rtol: float) -> Contender:
     objective = game.objective(**variant.objective)
     contender = acgd(game, lambda: objective.on(*game.batch), rtol=rtol, **variant.optimizer)
     contender.note = variant.note
+    contender.whole = variant.objective.get("curvature_batch", 1.0) == 1.0
     return contender
 
 

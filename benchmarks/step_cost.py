@@ -45,14 +45,15 @@ def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     kind = GAMES[name]
     size = args.size or kind.size
     folder = cifar10_folder(args.data_root)
+    steps = args.steps or kind.steps
     states = sorted(args.trained) if args.trained is not None and len(kind.trained) > 1 else kind.trained
     pooled: dict[str, dict[str, Contender]] = {}
     for seed in range(args.repetitions or kind.repetitions):
         path = Path(kind.make(size, seed, folder), args.rtol)
         for trained in states:
             path.train(trained + max(0, args.warm_up - 1))
-            path.compare(min(1, args.warm_up), args.steps)  # in the last all step: some start from their last
-            state = f"steps {path.steps - args.steps + 1} to {path.steps}"
+            path.compare(min(1, args.warm_up), steps)  # in the last all step: some start from their last
+            state = f"steps {path.steps - steps + 1} to {path.steps}"
             into = pooled.setdefault(state, {})
             for row, contender in path.contenders.items():
                 into.setdefault(row, Contender(contender.step, note=contender.note)).take(contender)
@@ -94,9 +95,13 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, help="width and batch (bilinear: dimension) instead of the real ones"
     )
-    parser.add_argument("--steps", type=int, default=6, help="measured steps per repetition and state")
+    parser.add_argument(
+        "--steps", type=int, help="measured steps per repetition and state (six; DCGAN: four)"
+    )
     parser.add_argument("--warm-up", type=int, default=3, help="steps before them")
-    parser.add_argument("--trained", nargs="+", type=int, help="ACGD steps before the DCGAN's states (0 200)")
+    parser.add_argument(
+        "--trained", nargs="+", type=int, help="ACGD steps before the DCGAN's states (20 200)"
+    )
     parser.add_argument("--repetitions", type=int, help="seeds (three; the DCGAN: one)")
     parser.add_argument("--data-root", help="folder with CIFAR-10 (GAMEDYN_DATA); else random images")
     parser.add_argument("--no-memory", action="store_true")

@@ -114,7 +114,7 @@ def mlp_gan(width: int, batch: int, seed: int) -> Game:
 
 def dcgan(dim: int, batch: int, seed: int, folder: Path | None = None) -> Game:
     """The WGAN-GP paper's CIFAR-10 DCGAN, on the images in a folder or on smooth random ones."""
-    generator, discriminator = build_pair((3, 32, 32), dim=dim, latent=128, seed=seed)
+    generator, discriminator = build_pair((3, 32, 32), dim=dim, latent=128, seed=seed, init="torch")
     noise = torch.Generator().manual_seed(seed)
 
     def smooth() -> Tensor:
@@ -142,6 +142,7 @@ class Kind:
         size: Its size in the comparison.
         title: Its name, with a place for the size.
         repetitions: Seeds to average over.
+        steps: Measured steps a seed and state.
         trained: ACGD steps after which it is measured; each entry is a state of its own.
     """
 
@@ -149,20 +150,25 @@ class Kind:
     size: int
     title: str
     repetitions: int
+    steps: int = 6
     trained: tuple[int, ...] = (0,)
 
 
 GAMES: dict[str, Kind] = {
-    "bilinear": Kind(lambda size, seed, _: bilinear(size, seed), 1000, "bilinear {0}x{0}", 3),
+    "bilinear": Kind(lambda size, seed, _: bilinear(size, seed), 1000, "bilinear {0}x{0}", repetitions=3),
     "mlp": Kind(
-        lambda size, seed, _: mlp_gan(size, size, seed), 256, "MLP GAN, 4 layers of {0}, batch {0}", 3
+        lambda size, seed, _: mlp_gan(size, size, seed),
+        256,
+        "MLP GAN, 4 layers of {0}, batch {0}",
+        repetitions=3,
     ),
     "dcgan": Kind(
         lambda size, seed, folder: dcgan(size, size, seed, folder),
         64,
         "CIFAR DCGAN, DIM {0}, batch {0}",
-        1,
-        (0, 200),
+        repetitions=1,
+        steps=4,
+        trained=(20, 200),
     ),
 }
 """The games, by name."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from step_contenders import EQUAL, acgd, contenders, structured
 from step_games import Game
-from step_recording import Contender
-from step_residual import COMMON, Rates, gradients, true_residual
+from step_recording import Contender, Solved
+from step_residual import COMMON, Rates, TrueResidual, gradients
 from torch import Tensor
 from tqdm import tqdm
 
@@ -62,6 +62,7 @@ class Path:
             self._advance()
             origin = self._point()
             repeats = self._repeats() if step >= warm_up else 1
+            solved: dict[str, Solved] = {}
             for name in [*order[step % len(order) :], *order[: step % len(order)]]:
                 contender = self.contenders[name]
                 if contender.failure:
@@ -71,7 +72,11 @@ class Path:
                     ahead = self._point()
                 self._place(origin)
                 if times and step >= warm_up:
-                    self._note(contender, times)
+                    contender.cpu.append(statistics.median(cpu for cpu, _ in times))
+                    contender.wall.append(statistics.median(wall for _, wall in times))
+                    if contender.solved is not None:
+                        solved[name] = contender.solved()
+            self._check(solved)
             self._place(ahead)
         gc.unfreeze()
 
@@ -108,16 +113,15 @@ class Path:
             gc.enable()
         return times
 
-    def _note(self, contender: Contender, times: Sequence[tuple[float, float]]) -> None:
-        contender.cpu.append(statistics.median(cpu for cpu, _ in times))
-        contender.wall.append(statistics.median(wall for _, wall in times))
-        if contender.solved is None:
-            return
-        side, solution, iterations = contender.solved()
-        contender.iterations.append(iterations)
-        if contender.metric is not None:
-            diagonals = self._rates[contender.metric].diagonals
-            contender.residuals.append(true_residual(self._game, diagonals, side, solution))
+    def _check(self, solved: Mapping[str, Solved]) -> None:
+        """Note what was solved at the current point, and how well."""
+        residual = TrueResidual(self._game)
+        for name, (side, solution, iterations) in solved.items():
+            contender = self.contenders[name]
+            contender.iterations.append(iterations)
+            if contender.metric is not None and contender.whole:
+                diagonals = self._rates[contender.metric].diagonals
+                contender.residuals.append(residual(diagonals, side, solution))
 
     def _repeats(self) -> int:
         times = []

@@ -39,7 +39,8 @@ class Contender:
     Args:
         step: Takes one step on the game's current batch.
         solved: What the last step solved (competitive ones only).
-        metric: The step sizes that define the system it solved; None where there is none to be checked.
+        metric: The step sizes that it adapts to the gradients; None where it does not.
+        whole: Whether it solved the system of the whole batch, so that its residual can be checked.
         adopt: Takes over step sizes gathered along a path.
         save: Returns a copy of its state.
         load: Goes back to such a copy.
@@ -50,6 +51,7 @@ class Contender:
     step: Callable[[], object]
     solved: Callable[[], Solved] | None = None
     metric: Metric | None = None
+    whole: bool = True
     adopt: Callable[[Rates], None] = lambda rates: None
     save: Callable[[], Any] = lambda: None
     load: Callable[[Any], None] = lambda state: None

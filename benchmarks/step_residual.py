@@ -55,27 +55,40 @@ def gradients(game: Game) -> list[Tensor]:
     return [flat(found[: len(game.x)]), flat(found[len(game.x) :])]
 
 
-def true_residual(game: Game, rates: tuple[Tensor, Tensor], side: str, solution: Tensor) -> float:
-    """Evaluate `‖b − A u‖ / ‖b‖` from its definition, on a fresh graph at the game's current point."""
-    found = torch.autograd.grad(game.value(), [*game.x, *game.y], create_graph=True)
-    of_x, of_y = flat(found[: len(game.x)]), flat(found[len(game.x) :])
+class TrueResidual:
+    """`‖b − A u‖ / ‖b‖` from its definition, on a fresh graph at the game's current point.
 
-    def to_y(u: Tensor) -> Tensor:
-        return flat(torch.autograd.grad(of_x, game.y, u, retain_graph=True, materialize_grads=True))
+    Args:
+        game: The game, at the point where the system was solved.
+    """
 
-    def to_x(u: Tensor) -> Tensor:
-        return flat(torch.autograd.grad(of_y, game.x, u, retain_graph=True, materialize_grads=True))
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        found = torch.autograd.grad(game.value(), [*game.x, *game.y], create_graph=True)
+        self._of_x, self._of_y = flat(found[: len(game.x)]), flat(found[len(game.x) :])
 
-    rate_x, rate_y = rates
-    if side == "x":
-        own, there, back, rhs = rate_x, to_y, to_x, -(of_x.detach() + to_x(rate_y * of_y.detach()))
-        other = rate_y
-    else:
-        own, there, back, rhs = rate_y, to_x, to_y, of_y.detach() - to_y(rate_x * of_x.detach())
-        other = rate_x
-    root = own.sqrt()
-    image = solution + root * back(other * there(root * solution))
-    return float((root * rhs - image).double().norm() / (root * rhs).double().norm())
+    def __call__(self, rates: tuple[Tensor, Tensor], side: str, solution: Tensor) -> float:
+        """Evaluate it for a solution of player x's or y's system in the metric of `rates`."""
+        of_x, of_y = self._of_x.detach(), self._of_y.detach()
+        if side == "x":
+            (own, other), there, back = rates, self._to_y, self._to_x
+            rhs = -(of_x + self._to_x(other * of_y))
+        else:
+            (other, own), there, back = rates, self._to_x, self._to_y
+            rhs = of_y - self._to_y(other * of_x)
+        root = own.sqrt()
+        image = solution + root * back(other * there(root * solution))
+        return float((root * rhs - image).double().norm() / (root * rhs).double().norm())
+
+    def _to_y(self, u: Tensor) -> Tensor:
+        return flat(
+            torch.autograd.grad(self._of_x, self._game.y, u, retain_graph=True, materialize_grads=True)
+        )
+
+    def _to_x(self, u: Tensor) -> Tensor:
+        return flat(
+            torch.autograd.grad(self._of_y, self._game.x, u, retain_graph=True, materialize_grads=True)
+        )
 
 
 def flat(vector: Sequence[Tensor]) -> Tensor:

@@ -96,7 +96,9 @@ def _cgds(game: Game, rtol: float) -> Contender:
     def load(state: dict[str, Any]) -> None:
         optimizer.state.update(copy.deepcopy(state))
 
-    return Contender(step, solved, COMMON, adopt, lambda: copy.deepcopy(optimizer.state), load)
+    return Contender(
+        step, solved, COMMON, adopt=adopt, save=lambda: copy.deepcopy(optimizer.state), load=load
+    )
 
 
 class _Counted:
@@ -144,4 +146,4 @@ def _torch_cgd(game: Game, metric: Metric, solver: Any) -> Contender:
         for name, value in copy.deepcopy(state).items():
             setattr(optimizer, name, value)
 
-    return Contender(lambda: optimizer.step(game.value()), solved, metric, adopt, save, load)
+    return Contender(lambda: optimizer.step(game.value()), solved, metric, adopt=adopt, save=save, load=load)
