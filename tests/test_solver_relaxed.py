@@ -143,7 +143,7 @@ def test_the_true_residual_decides(fake: type[DenseCoupling], check_every: int) 
             if exact.converged and problem.kappa < 2e4 and rtol >= 1e-3:
                 assert solution.converged, where
                 assert solution.iterations <= 4 * exact.iterations + 3 * check_every, where
-    assert used >= 400
+    assert used >= 380
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -179,8 +179,8 @@ def test_by_the_recurrence_alone_solves_would_claim_what_is_not_so(
 def test_a_relaxed_solve_costs_three_exact_products(check_every: int) -> None:
     """One for the right-hand side, which is exact, and two for the residual that it ends with."""
     for kind in SPECTRA:
-        for rtol in (1e-1, 1e-2):
-            assert rtol >= RELAXATION, "relaxed from the start"
+        for rtol in (1e-1, 2e-2):
+            assert rtol > RELAXATION, "relaxed from the start"
             problem = zero_sum(kind, (20, 36), 3.0, torch.float32, seed=1)
             exact, cheap = problem.coupling, Bfloat16(problem.matrix)
             system = ZeroSumSystem(exact, [problem.a], [problem.c], cheap)
@@ -349,13 +349,13 @@ def test_general_sum_solves_keep_their_word_too(fake: type[DenseCoupling], check
 def test_a_relaxed_general_sum_solve_costs_four_exact_products() -> None:
     """One for the right-hand side, two for the residual that it ends with, one for the other player."""
     problem = general_sum("non-symmetric", 0.9, torch.float32, seed=1)
-    solution = solve(general(problem, Bfloat16), rtol=1e-2)
+    solution = solve(general(problem, Bfloat16), rtol=2e-2)
     assert solution.converged
     assert solution.relaxed == 2 * solution.iterations > 0
     assert solution.products - solution.relaxed == 4
-    biased = solve(general(problem, Biased), rtol=1e-2)
+    biased = solve(general(problem, Biased), rtol=2e-2)
     assert biased.converged
-    assert problem.residual(biased.value[0][0]) <= 1.05e-2
+    assert problem.residual(biased.value[0][0]) <= 2.1e-2
     assert biased.products - biased.relaxed > 4
 
 
@@ -373,13 +373,13 @@ def test_general_sum_products_are_exact_until_the_residual_is_small_enough() -> 
     exact, cheap = (
         (noted(name, problem.forward), noted(name, problem.backward)) for name in ("exact", "cheap")
     )
-    solution = solve(GeneralSumSystem(*exact, [problem.a], [problem.c], cheap), rtol=1e-6)
+    solution = solve(GeneralSumSystem(*exact, [problem.a], [problem.c], cheap), rtol=1e-4)
     first, last = calls.index("cheap"), len(calls) - calls[::-1].index("cheap")
     assert solution.converged
     assert set(calls[first:last]) == {"cheap"}
     before = (first - 1) // 2
-    assert solve(problem.system, rtol=1e-14, max_iter=before).residual <= 1e-6 / RELAXATION
-    assert solve(problem.system, rtol=1e-14, max_iter=before - 1).residual > 1e-6 / RELAXATION
+    assert solve(problem.system, rtol=1e-14, max_iter=before).residual <= 1e-4 / RELAXATION
+    assert solve(problem.system, rtol=1e-14, max_iter=before - 1).residual > 1e-4 / RELAXATION
 
 
 class Scripted:
