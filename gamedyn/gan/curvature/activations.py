@@ -30,9 +30,11 @@ class Elementwise(Rule):
         return None
 
     def forward(self, value: Tensor) -> Tensor:
-        self.out = self.function(value)
-        self.first = self.slope(value, self.out)
-        return self.out
+        out = self.function(value)
+        self.first = self.slope(value, out)
+        if "out" in self.of_samples:
+            self.out = out
+        return out
 
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         return None if dot is None else dot * self.first

@@ -141,7 +141,7 @@ class BatchNorm(Normalisation):
             variance, mean = torch.var_mean(value, axes, correction=0)
             advance_running_statistics(self.module, mean, variance, value.numel() // value.shape[1])
         inverse = (self._spread(variance) + self.module.eps).rsqrt()
-        out = self._keep((value - self._spread(mean)) * inverse, inverse)
+        out = self._keep((value - self._spread(mean)).mul_(inverse), inverse)
         self.scale = self.inverse if self.gain is None else self.inverse * self._spread(self.gain)
         return out
 
@@ -205,7 +205,7 @@ class GroupNorm(Normalisation):
         grouped = self._grouped(value)
         variance, mean = torch.var_mean(grouped, -1, correction=0, keepdim=True)
         inverse = (variance + self.module.eps).rsqrt()
-        return self._keep(((grouped - mean) * inverse).view(value.shape), inverse)
+        return self._keep((grouped - mean).mul_(inverse).view(value.shape), inverse)
 
     def _grouped(self, value: Tensor) -> Tensor:
         return value.reshape(len(value), self.module.num_groups, -1)
