@@ -68,7 +68,7 @@ class Normalisation(Rule):
         rate = self._mean(normal * self._grouped(dot)) * self.inverse
         turned = moved * self._mean(normal * grouped) + normal * self._mean(moved * grouped)
         change = -rate * self._grouped(self._project(value)) - turned * self.inverse
-        return change.view(value.shape).to(dot.dtype)
+        return like(change.view(value.shape).to(dot.dtype), self.normal)
 
     def _push(self, dot: Tensor) -> Tensor:
         """Return `γ P t`, the adjoint of `cotangent`."""
@@ -205,13 +205,34 @@ class GroupNorm(Normalisation):
         grouped = self._grouped(value)
         variance, mean = torch.var_mean(grouped, -1, correction=0, keepdim=True)
         inverse = (variance + self.module.eps).rsqrt()
-        return self._keep((grouped - mean).mul_(inverse).view(value.shape), inverse)
+        return self._keep(like((grouped - mean).mul_(inverse).view(value.shape), value), inverse)
 
     def _grouped(self, value: Tensor) -> Tensor:
         return value.reshape(len(value), self.module.num_groups, -1)
 
     def _mean(self, grouped: Tensor) -> Tensor:
         return grouped.mean(-1, keepdim=True)
+
+    def _project(self, value: Tensor) -> Tensor:
+        return self._kernel(value, None) * self._inverse_of_channels(value)
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return self._kernel(bar, self.gain) * self._inverse_of_channels(bar)
+
+    def _inverse_of_channels(self, value: Tensor) -> Tensor:
+        groups, channels = self.module.num_groups, self.module.num_channels
+        inverse = self.inverse.expand(len(value), groups, channels // groups)
+        return inverse.reshape(len(value), channels, *(1 for _ in value.shape[2:]))
+
+    def _kernel(self, bar: Tensor, gain: Maybe) -> Tensor:
+        """Run torch's own backward pass on `x̂`, whose statistics are 0 and 1; one pass over memory."""
+        samples, channels, groups = len(bar), self.module.num_channels, self.module.num_groups
+        zeros, ones = self.normal.new_zeros(samples, groups), self.normal.new_ones(samples, groups)
+        sizes = (samples, channels, bar.numel() // (samples * channels), groups)
+        moved: Tensor = torch.ops.aten.native_group_norm_backward(
+            like(bar, self.normal), self.normal, zeros, ones, gain, *sizes, [True, False, False]
+        )[0]  # without the input's part, torch 2.13's crashes on channels last
+        return moved
 
 
 def advance_running_statistics(
