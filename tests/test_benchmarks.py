@@ -14,7 +14,7 @@ from gamedyn.optimizers import competitive
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 STEP_COST = str(BENCHMARKS / "step_cost.py")
-SMOKE = ["--size", "8", "--steps", "1", "--warm-up", "1", "--repetitions", "1", "--rtol", "1e-2"]
+SMOKE = ["--size", "4", "--steps", "1", "--warm-up", "1", "--repetitions", "1", "--rtol", "1e-2"]
 EVERYWHERE = {"gradient", "Adam, alternating", "SimGD", "AltGD", "CGD rtol=0.01", "ACGD rtol=0.01"}
 
 
