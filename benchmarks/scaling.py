@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from environment import environment
 from step_contenders import Variant, adam, structured
-from step_games import dcgan
+from step_games import dcgan, place
 from step_recording import Contender
 from step_residual import gradients
 
@@ -53,17 +53,21 @@ class Size:
 
 
 def measure(sizes: Sequence[Size], rounds: int) -> None:
-    """Step every size once a round, after a round that is not counted."""
+    """Step every size once a round from its initial point, after a round that is not counted."""
     games = [dcgan(size.dim, size.batch, seed=0) for size in sizes]
     # a tolerance of zero is never met, so that every step takes all its iterations
     fixed = Variant("", {}, {"max_iter": ITERATIONS})
     field_ = [{ACGD: structured(game, fixed, rtol=0.0), ADAM: adam(game)} for game in games]
     for size, game in zip(sizes, games, strict=True):
         size.parameters = sum(parameter.numel() for parameter in (*game.x, *game.y))
+    origins = [[parameter.detach().clone() for parameter in (*game.x, *game.y)] for game in games]
     for count in range(1 + rounds):
-        for size, game, steppers in zip(sizes, games, field_, strict=True):
+        for size, game, origin, steppers in zip(sizes, games, origins, field_, strict=True):
             game.next_batch()
             for name, contender in steppers.items():
+                place(
+                    game, origin
+                )  # further on, a solve may need fewer iterations even for a tolerance of zero
                 gc.collect()
                 gradients(game)
                 start = time.process_time()

@@ -60,6 +60,13 @@ class Game:
         return self._halves(self.batch)
 
 
+def place(game: Game, point: Sequence[Tensor]) -> None:
+    """Set both players' parameters, in their order."""
+    with torch.no_grad():
+        for parameter, value in zip((*game.x, *game.y), point, strict=True):
+            parameter.copy_(value)
+
+
 def bilinear(size: int, seed: int) -> Game:
     """`f = xᵀAy` with a Gaussian matrix of norm about 2."""
     generator = torch.Generator().manual_seed(seed)

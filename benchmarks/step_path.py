@@ -7,9 +7,8 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 
-import torch
 from step_contenders import EQUAL, acgd, contenders, structured
-from step_games import Game
+from step_games import Game, place
 from step_recording import Contender, Solved
 from step_residual import COMMON, Rates, TrueResidual, gradients
 from torch import Tensor
@@ -70,14 +69,14 @@ class Path:
                 times = self._timed(contender, origin, repeats)
                 if name == self._leader:
                     ahead = self._point()
-                self._place(origin)
+                place(self._game, origin)
                 if times and step >= warm_up:
                     contender.cpu.append(statistics.median(cpu for cpu, _ in times))
                     contender.wall.append(statistics.median(wall for _, wall in times))
                     if contender.solved is not None:
                         solved[name] = contender.solved()
             self._check(solved)
-            self._place(ahead)
+            place(self._game, ahead)
         gc.unfreeze()
 
     def _advance(self) -> None:
@@ -99,7 +98,7 @@ class Path:
             for repeat in range(repeats):
                 if repeat:
                     contender.load(state)
-                    self._place(origin)
+                    place(self._game, origin)
                 gradients(self._game)
                 wall, cpu = time.perf_counter(), time.process_time()
                 contender.step()
@@ -133,8 +132,3 @@ class Path:
 
     def _point(self) -> list[Tensor]:
         return [parameter.detach().clone() for parameter in (*self._game.x, *self._game.y)]
-
-    def _place(self, point: Sequence[Tensor]) -> None:
-        with torch.no_grad():
-            for parameter, value in zip((*self._game.x, *self._game.y), point, strict=True):
-                parameter.copy_(value)
