@@ -65,9 +65,8 @@ def measure(sizes: Sequence[Size], rounds: int) -> None:
         for size, game, origin, steppers in zip(sizes, games, origins, field_, strict=True):
             game.next_batch()
             for name, contender in steppers.items():
-                place(
-                    game, origin
-                )  # further on, a solve may need fewer iterations even for a tolerance of zero
+                # further on, a solve may need fewer iterations even for a tolerance of zero
+                place(game, origin)
                 gc.collect()
                 gradients(game)
                 start = time.process_time()
