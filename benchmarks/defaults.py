@@ -22,6 +22,7 @@ import os
 import subprocess
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,10 +105,8 @@ class Scores:
     def __init__(self, features: Callable[[Tensor], Tensor], data_root: str | None) -> None:
         self._features = features
         images = load_cifar10(data_root)
-        self._reference = self._moments(
-            images.batch(torch.arange(start, min(start + 500, REFERENCES)))
-            for start in range(0, REFERENCES, 500)
-        )
+        some = torch.arange(min(REFERENCES, len(images)))
+        self._reference = self._moments(images.batch(part) for part in some.split(500))
 
     def __call__(self, generator: nn.Module, noise: Tensor) -> float:
         """Score a generator in evaluation mode; infinite where its samples are not finite."""
@@ -183,7 +182,8 @@ def main() -> None:
         print("\n".join(run.key for run in todo), f"\n{len(todo)} runs missing")
         return
     scores = Scores(open_classifier(args.classifier), args.data_root)
-    claims = Path(tempfile.gettempdir()) / "gamedyn-defaults"
+    shared = zlib.crc32(str(args.out.resolve()).encode())  # by the processes that write to one file
+    claims = Path(tempfile.gettempdir()) / f"gamedyn-defaults-{shared:08x}"
     claims.mkdir(exist_ok=True)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True

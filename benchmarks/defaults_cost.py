@@ -22,10 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from environment import environment
+from step_games import dcgan, place
 
 from gamedyn.gan.losses import Wasserstein
-from gamedyn.gan.models import build_pair
-from gamedyn.gan.objective import GANObjective
 from gamedyn.gan.steps import Alternating
 from gamedyn.optimizers import ACGD
 
@@ -44,26 +43,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    G, D = build_pair((3, 32, 32), dim=args.dim, latent=128, seed=0, init="torch")
-    noise = torch.Generator().manual_seed(0)
-
-    def batch() -> tuple[torch.Tensor, torch.Tensor]:
-        coarse = torch.randn(args.batch, 3, 8, 8, generator=noise)
-        real = torch.nn.functional.interpolate(coarse, size=32, mode="bilinear").tanh()
-        return real, torch.randn(args.batch, 128, generator=noise)
-
-    players = (list(G.parameters()), list(D.parameters()))
+    path = dcgan(args.dim, args.batch, seed=0, loss=Wasserstein())
+    players = (path.x, path.y)
+    assert path.objective is not None
+    game = path.objective()
+    G, D, loss = game.generator, game.discriminator, game.loss
     trained = ACGD(*players, lr=5e-4, max_iter=2)
-    game = GANObjective(G, D, Wasserstein())
     for _ in range(args.warm_up):
-        trained.step(game.on(*batch()))
+        trained.step(game.on(*path.batch))
+        path.next_batch()
     point = [parameter.detach().clone() for player in players for parameter in player]
     state = trained.state_dict()
 
     adam = Alternating(*(torch.optim.Adam(player, lr=1e-4, betas=(0.5, 0.9)) for player in players))
     steps: dict[tuple[float, str, int], Any] = {}
     for part, precision in WAYS:
-        objective = GANObjective(G, D, Wasserstein(), curvature_batch=part, precision=precision)
+        objective = path.objective(curvature_batch=part, precision=precision)
         for count in COUNTS:
             optimizer = ACGD(*players, lr=5e-4, max_iter=count, rtol=1e-2)
             optimizer.load_state_dict(state)
@@ -73,20 +68,18 @@ def main() -> None:
     times: dict[Any, list[float]] = {key: [] for key in ("adam", *steps)}
     lengths: dict[Any, list[int]] = {key: [] for key in steps}
     for repetition in range(args.repetitions):
-        now = batch()
+        path.next_batch()
         for key in times:
             start = time.thread_time()
             if key == "adam":
-                adam.step(G, D, Wasserstein(), *now)
+                adam.step(G, D, loss, *path.batch)
             else:
                 objective, optimizer = steps[key]
-                optimizer.step(objective.on(*now))
+                optimizer.step(objective.on(*path.batch))
             times[key].append(time.thread_time() - start)
             if key != "adam":
                 lengths[key].append(optimizer.last_step.iterations)
-            with torch.no_grad():
-                for parameter, value in zip((p for player in players for p in player), point, strict=True):
-                    parameter.copy_(value)
+            place(path, point)
         print(f"{repetition + 1} of {args.repetitions}", flush=True)
     rows = []
     for part, precision in WAYS:

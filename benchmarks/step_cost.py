@@ -5,7 +5,7 @@ that ACGD takes; each keeps its own state, which the common path makes the same 
 are those of its own previous solve). ACGD and PyPI's CGDs and torch-cgd are compared at the same tolerance on
 the residual, which is recomputed for all from the definition of the system that each solved.
 
-    make bench                                   # twice, beside both packages, in a venv of its own
+    make bench BENCH=--twice                     # twice, beside both packages, in a venv of its own
     python benchmarks/step_cost.py               # once; writes benchmarks/results/step_cost.json
     python benchmarks/step_cost.py --games bilinear --size 100 --steps 2 --repetitions 1 --out ''
     python benchmarks/step_cost.py --show        # what was written: tables in Markdown and the targets
@@ -80,6 +80,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def show(path: str) -> None:
     """Print a record's tables and its targets."""
     report = json.loads(File(path).read_text())
+    if "runs" not in report:
+        raise SystemExit(
+            f"{path} was written by an earlier version of this script and cannot be shown: measure again"
+        )
     for number, found in enumerate(report["runs"], 1):
         print(f"Run {number} of {found['date']}, commit {report['environment']['commit'][:7]}:\n")
         print(markdown(found))

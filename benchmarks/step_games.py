@@ -14,7 +14,7 @@ from gamedyn.games.gaussian_mixture import GaussianMixture, mlp
 from gamedyn.gan.data.cifar10 import find_cifar10, load_cifar10
 from gamedyn.gan.data.roots import data_root
 from gamedyn.gan.data.sources import ImageSource
-from gamedyn.gan.losses import Minimax
+from gamedyn.gan.losses import Minimax, Wasserstein
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 
@@ -76,10 +76,13 @@ def bilinear(size: int, seed: int) -> Game:
 
 
 def gan(
-    generator: nn.Module, discriminator: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], lr: float
+    generator: nn.Module,
+    discriminator: nn.Module,
+    draw: Callable[[], tuple[Tensor, Tensor]],
+    lr: float,
+    loss: Minimax | Wasserstein,
 ) -> Game:
-    """A GAN on the zero-sum binary cross-entropy."""
-    loss = Minimax()
+    """A zero-sum GAN."""
 
     def value(batch: tuple[Tensor, Tensor]) -> Tensor:
         real, z = batch
@@ -116,10 +119,17 @@ def mlp_gan(width: int, batch: int, seed: int) -> Game:
         mlp(2, 1, **networks),
         lambda: (ring.sample(batch, noise), torch.randn(batch, 64, generator=noise)),
         lr=1e-3,
+        loss=Minimax(),
     )
 
 
-def dcgan(dim: int, batch: int, seed: int, folder: Path | None = None) -> Game:
+def dcgan(
+    dim: int,
+    batch: int,
+    seed: int,
+    folder: Path | None = None,
+    loss: Minimax | Wasserstein | None = None,
+) -> Game:
     """The WGAN-GP paper's CIFAR-10 DCGAN, on the images in a folder or on smooth random ones."""
     generator, discriminator = build_pair((3, 32, 32), dim=dim, latent=128, seed=seed, init="torch")
     noise = torch.Generator().manual_seed(seed)
@@ -131,7 +141,13 @@ def dcgan(dim: int, batch: int, seed: int, folder: Path | None = None) -> Game:
     draw = smooth
     if folder is not None:
         draw = ImageSource(load_cifar10(folder, download=False), batch_size=batch, seed=seed).next
-    return gan(generator, discriminator, lambda: (draw(), torch.randn(batch, 128, generator=noise)), lr=5e-4)
+    return gan(
+        generator,
+        discriminator,
+        lambda: (draw(), torch.randn(batch, 128, generator=noise)),
+        5e-4,
+        loss or Minimax(),
+    )
 
 
 def cifar10_folder(explicit: str | None) -> Path | None:

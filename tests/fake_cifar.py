@@ -15,17 +15,17 @@ def images(seed: int, count: int = PER_BATCH) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 3072), dtype=np.uint8)
 
 
-def batches() -> dict[str, np.ndarray]:
+def batches(count: int = PER_BATCH) -> dict[str, np.ndarray]:
     """The six batches by name."""
     names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-    return {name: images(seed) for seed, name in enumerate(names)}
+    return {name: images(seed, count) for seed, name in enumerate(names)}
 
 
-def write_pickles(root: Path, protocol: int = 2) -> Path:
+def write_pickles(root: Path, protocol: int = 2, count: int = PER_BATCH) -> Path:
     """Write `cifar-10-batches-py`."""
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
-    for name, data in batches().items():
+    for name, data in batches(count).items():
         content = {b"data": data, b"labels": [0] * len(data), b"batch_label": name.encode()}
         (folder / name).write_bytes(pickle.dumps(content, protocol=protocol))
     return folder

@@ -33,6 +33,25 @@ class DenseCoupling:
         return [self.matrix.T @ vector[0]]
 
 
+class Poisoned(DenseCoupling):
+    """A coupling that is right but for its k-th product, which holds some other value."""
+
+    def __init__(self, matrix: Tensor, product: int, value: float) -> None:
+        super().__init__(matrix)
+        self._product, self._value = product, value
+
+    def apply(self, vector: Vector) -> Vector:
+        return self._spoilt(super().apply(vector))
+
+    def adjoint(self, vector: Vector) -> Vector:
+        return self._spoilt(super().adjoint(vector))
+
+    def _spoilt(self, image: Vector) -> Vector:
+        if self.products == self._product:
+            image[0][0] = self._value
+        return image
+
+
 @dataclass(frozen=True)
 class ZeroSum:
     """`(I + KᵀK) ξ = −(a + Kᵀc)` in some dtype, with what float64 says about it."""

@@ -171,3 +171,12 @@ def test_scaling_fits_exponents_and_draws_them(tmp_path: Path) -> None:
 
 def test_an_exponent_is_that_of_a_power_law(step: Callable[[str], ModuleType]) -> None:
     assert step("scaling").exponent([1, 2, 8], [3.0, 3.0 * 2**1.5, 3.0 * 8**1.5]) == pytest.approx(1.5)
+
+
+def test_step_cost_says_that_it_cannot_show_an_older_record(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text('{"games": []}')
+    command = [sys.executable, STEP_COST, "--show", str(tmp_path / "old.json")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "old.json was written by an earlier version" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -131,6 +131,9 @@ def test_so_they_do_with_networks_that_insist_on_the_whole_batch(network: type[n
     game = GANObjective(network(5, 2).double(), network(2, 1).double(), Minimax())
     assert_parts_average_to_the_whole(game, torch.randn(6, 2).double(), torch.randn(6, 5).double(), 3)
     assert bool(game.fallbacks) == (network is Fitted)
+    part = fraction(game, 0.5)
+    linearised(part, torch.randn(6, 2).double(), torch.randn(6, 5).double())
+    assert part.fallbacks["curvature_batch"], "it costs as much as the whole, and says so"
 
 
 def test_random_networks_are_not_run_again() -> None:

@@ -3,25 +3,12 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import tiny_classifier
 import torch
 from safetensors.torch import save_file
 
 from gamedyn.gan.metrics import Moments, frechet_distance, open_classifier
 from gamedyn.gan.metrics.sliced import SlicedWasserstein
-
-MODEL = """
-import torch
-from torch import nn
-
-class Tiny(nn.Module):
-    feature_dim = 2
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(2, 3)
-    def forward(self, x, features=False):
-        f = torch.stack([x.flatten(1).min(1).values, x.flatten(1).max(1).values], 1)
-        return (self.head(f), f) if features else self.head(f)
-"""
 
 
 def moments(rows, sizes=(None,)):
@@ -76,8 +63,7 @@ def test_what_cannot_be_measured_is_refused():
 def test_a_classifier_from_a_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"model\.py"):
         open_classifier(tmp_path)
-    (tmp_path / "model.py").write_text(MODEL)
-    save_file({"head.weight": torch.zeros(3, 2), "head.bias": torch.zeros(3)}, tmp_path / "tiny.safetensors")
+    tiny_classifier.write(tmp_path)
     features = open_classifier(tmp_path)
     images = torch.linspace(-1, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
     expected = torch.stack([images.flatten(1).amin(1), images.flatten(1).amax(1)], 1).add(1).div(2)

@@ -239,6 +239,7 @@ def test_pickle(info: OptimizerInfo) -> None:
 @every_optimizer
 def test_swapping_parameters_and_state_in_and_out(info: OptimizerInfo) -> None:
     """`torch.optim.swap_in_optimizer_params_and_state`: a step acts on what was swapped in."""
+    # a private module, which other versions of torch may lack
     swap = pytest.importorskip("torch.optim._stateless").swap_in_optimizer_params_and_state
     kwargs = {"warm_start": True} if info.competitive else {}
     live = play(info, 2, **kwargs)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from linear_systems import DTYPES, SPECTRA, DenseCoupling, ZeroSum, general_sum, zero_sum
+from linear_systems import DTYPES, SPECTRA, DenseCoupling, Poisoned, ZeroSum, general_sum, zero_sum
 from small_game import game, general
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -313,27 +313,10 @@ def test_a_product_that_breaks_between_checks_poisons_nothing(
     check_every: int, value: float, everywhere_lazy: None
 ) -> None:
     problem = zero_sum("uniform", (20, 36), 100.0, torch.float32, seed=0)
-
-    class Poisoned(DenseCoupling):
-        def __init__(self, product: int) -> None:
-            super().__init__(problem.matrix)
-            self.product = product
-
-        def apply(self, vector: Vector) -> Vector:
-            return self.spoilt(super().apply(vector))
-
-        def adjoint(self, vector: Vector) -> Vector:
-            return self.spoilt(super().adjoint(vector))
-
-        def spoilt(self, image: Vector) -> Vector:
-            if self.products == self.product:
-                image[0][0] = value
-            return image
-
     made = solve(problem.system, rtol=1e-3, max_iter=6, check_every=check_every).products
     assert made == 13
     for product in range(1, made + 1):
-        system = ZeroSumSystem(Poisoned(product), [problem.a], [problem.c])
+        system = ZeroSumSystem(Poisoned(problem.matrix, product, value), [problem.a], [problem.c])
         solution = solve(system, rtol=1e-3, max_iter=6, check_every=check_every)
         assert solution.result is Result.NONFINITE, product
         assert all(torch.isfinite(tensor).all() for steps in solution.value for tensor in steps), product

@@ -11,6 +11,7 @@ from linear_systems import (
     SPECTRA,
     DenseCoupling,
     GeneralSum,
+    Poisoned,
     ZeroSum,
     general_sum,
     zero_sum,
@@ -75,25 +76,6 @@ class Nothing(DenseCoupling):
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__(0.0 * matrix)
-
-
-class Broken(DenseCoupling):
-    """Products that are right but for the k-th, which holds some other value."""
-
-    def __init__(self, matrix: Tensor, product: int, value: float) -> None:
-        super().__init__(matrix)
-        self._product, self._value = product, value
-
-    def apply(self, vector: Vector) -> Vector:
-        return self.spoilt(super().apply(vector))
-
-    def adjoint(self, vector: Vector) -> Vector:
-        return self.spoilt(super().adjoint(vector))
-
-    def spoilt(self, image: Vector) -> Vector:
-        if self.products == self._product:
-            image[0][0] = self._value
-        return image
 
 
 FAKES = {"bfloat16": Bfloat16, "noise": Noisy, "bias": Biased}
@@ -252,12 +234,12 @@ def test_a_relaxed_product_that_breaks_costs_time_only(value: float, check_every
     good = solve(relaxed(problem, DenseCoupling), rtol=1e-2, check_every=check_every)
     assert good.relaxed > 6
     for product in range(1, good.relaxed + 1):
-        system = relaxed(problem, lambda matrix, at=product: Broken(matrix, at, value))
+        system = relaxed(problem, lambda matrix, at=product: Poisoned(matrix, at, value))
         solution = solve(system, rtol=1e-2, check_every=check_every)
         assert solution.converged, (product, solution)
         assert_true(problem, solution, 1e-2, f"product {product}")
         truncated = solve(
-            relaxed(problem, lambda matrix, at=product: Broken(matrix, at, value)),
+            relaxed(problem, lambda matrix, at=product: Poisoned(matrix, at, value)),
             rtol=1e-2,
             check_every=check_every,
             max_iter=2,
@@ -270,7 +252,7 @@ def test_a_relaxed_product_that_breaks_costs_time_only(value: float, check_every
 def test_an_exact_product_that_breaks_after_them_is_reported(check_every: int) -> None:
     problem = zero_sum("log-spaced", (20, 36), 30.0, torch.float32, seed=1)
     for product in (1, 2, 3):
-        exact = Broken(problem.matrix, product, math.nan)
+        exact = Poisoned(problem.matrix, product, math.nan)
         system = ZeroSumSystem(exact, [problem.a], [problem.c], Bfloat16(problem.matrix))
         solution = solve(system, rtol=1e-2, check_every=check_every)
         assert all(torch.isfinite(tensor).all() for steps in solution.value for tensor in steps)
@@ -430,7 +412,7 @@ def test_a_relaxed_claim_that_fails_is_no_stagnation() -> None:
 def test_a_relaxed_general_sum_product_that_breaks_costs_time_only(value: float) -> None:
     problem = general_sum("non-symmetric", 0.9, torch.float32, seed=1)
     for product in (1, 2, 4):
-        solution = solve(general(problem, lambda matrix, at=product: Broken(matrix, at, value)), rtol=1e-2)
+        solution = solve(general(problem, lambda matrix, at=product: Poisoned(matrix, at, value)), rtol=1e-2)
         assert solution.converged
         assert problem.residual(solution.value[0][0]) <= 1.05e-2
     diagonal = torch.arange(1.0, 7.0)

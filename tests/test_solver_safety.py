@@ -5,7 +5,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from linear_systems import CONDITIONS, DTYPES, SPECTRA, DenseCoupling, ZeroSum, general_sum, zero_sum
+from linear_systems import (
+    CONDITIONS,
+    DTYPES,
+    SPECTRA,
+    DenseCoupling,
+    Poisoned,
+    ZeroSum,
+    general_sum,
+    zero_sum,
+)
 from torch import Tensor
 
 from gamedyn.optimizers import CGD
@@ -90,25 +99,6 @@ def test_singular_general_sum_solves_say_so(size: float, engine: str) -> None:
     solution = solve(problem.system, engine=engine, rtol=1e-10)
     assert not solution.converged
     assert solution.result in {Result.BREAKDOWN, Result.STAGNATED, Result.TRUNCATED}
-
-
-class Poisoned(DenseCoupling):
-    """A coupling whose k-th product holds a value that is not finite."""
-
-    def __init__(self, matrix: Tensor, product: int, value: float) -> None:
-        super().__init__(matrix)
-        self._product, self._value = product, value
-
-    def apply(self, vector: Vector) -> Vector:
-        return self._spoil(super().apply(vector))
-
-    def adjoint(self, vector: Vector) -> Vector:
-        return self._spoil(super().adjoint(vector))
-
-    def _spoil(self, vector: Vector) -> Vector:
-        if self.products == self._product:
-            vector[0][0] = self._value
-        return vector
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.config import PrecisionName
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.precision import relaxed_dtype, relaxed_maps
 from gamedyn.gan.curvature.products import listed, products
 from gamedyn.gan.curvature.rule import UnsupportedError
-from gamedyn.gan.curvature.subbatch import ImageMap, MixedDerivative, count_of, first_curvature, first_images
+from gamedyn.gan.curvature.subbatch import (
+    FirstColumns,
+    FirstRows,
+    ImageMap,
+    MixedDerivative,
+    count_of,
+    first_curvature,
+    first_images,
+)
 from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
@@ -24,7 +33,6 @@ from gamedyn.solvers import Linearisation
 from gamedyn.solvers.vectors import Vector
 
 Losses: TypeAlias = Tensor | tuple[Tensor, Tensor]
-Precision: TypeAlias = Literal["float32", "relaxed"]
 Curvature: TypeAlias = ScoreCurvature | AutogradCurvature
 
 
@@ -86,19 +94,22 @@ class GANObjective:
         loss: GANLoss,
         *,
         curvature_batch: float = 1.0,
-        precision: Precision = "float32",
+        precision: PrecisionName = "float32",
     ) -> None:
         if not 0.0 < curvature_batch <= 1.0:
             raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}")
+        if precision not in get_args(PrecisionName):
+            raise ValueError(
+                f"precision must be one of {', '.join(get_args(PrecisionName))}, got {precision!r}"
+            )
         self.generator = generator
         self.discriminator = discriminator
         self.loss = loss
         self.curvature_batch = curvature_batch
         self.precision = precision
         self.fallbacks: dict[str, str] = {}
-        """Why a network (or the loss) is differentiated by autograd; empty where nothing is."""
+        """Why a network (or the loss) is differentiated by autograd, or a part of the fakes costs as much as
+        all of them; empty where neither is so."""
         self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
         if not getattr(loss, "separable", False):
             self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
@@ -140,6 +151,13 @@ class GANObjective:
         """Run the discriminator once on the fakes, keeping its linearisation."""
         network = self._linearised("discriminator", self.discriminator, fakes)
         return AutogradDiscriminator(self.discriminator, fakes, parameters) if network is None else network
+
+    def note_part(self, *maps: ImageMap | MixedDerivative) -> None:
+        """Note why products on a part of the fakes cost as much as on all, where they do."""
+        self.fallbacks.pop("curvature_batch", None)
+        for one in maps:
+            if isinstance(one, FirstRows | FirstColumns):
+                self.fallbacks["curvature_batch"] = one.reason
 
     def _linearised(self, name: str, network: nn.Module, value: Tensor) -> LinearisedNetwork | None:
         # traced anew each step, in milliseconds: a trace holds modes, modules and numbers of its moment
@@ -250,6 +268,7 @@ class GANClosure:
                 first_curvature(whole, game.discriminator, generator.output, y, loss_of(player), fake, count)
                 for player, whole in enumerate(curvatures)
             ]
+        game.note_part(images, *derivatives_of)
         dtype = game.relaxed_dtype
         relaxed = None if dtype is None else relaxed_maps(images, derivatives_of, dtype)
         return Linearisation(

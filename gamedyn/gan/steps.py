@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.config import PrecisionName
 from gamedyn.gan.losses import GANLoss
-from gamedyn.gan.objective import GANObjective, Precision
+from gamedyn.gan.objective import GANObjective
 
 Losses = Tensor | tuple[Tensor, ...]
 
@@ -102,7 +103,11 @@ class Simultaneous:
     """
 
     def __init__(
-        self, optimizer: GameOptimizer, *, curvature_batch: float = 1.0, precision: Precision = "float32"
+        self,
+        optimizer: GameOptimizer,
+        *,
+        curvature_batch: float = 1.0,
+        precision: PrecisionName = "float32",
     ) -> None:
         self.optimizer = optimizer
         self.curvature_batch = curvature_batch

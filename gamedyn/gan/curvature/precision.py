@@ -55,10 +55,8 @@ class Cast:
     def kept(self, tensor: Tensor) -> Tensor:
         """Cast a tensor of the tape, or return its cast."""
         if id(tensor) not in self._known:
-            self._known[id(tensor)] = (
-                tensor,
-                self.once(tensor),
-            )  # with the tensor, so that its id stays its own
+            # with the tensor, so that its id stays its own
+            self._known[id(tensor)] = tensor, self.once(tensor)
         return self._known[id(tensor)][1]
 
     def once(self, tensor: Tensor) -> Tensor:

@@ -52,10 +52,11 @@ def count_of(fraction: float, total: int, *, mixed: bool) -> int | None:
 
 
 class FirstRows:
-    """The first rows of a whole batch's `J_G`, at the whole batch's cost."""
+    """The first rows of a whole batch's `J_G`, at the whole batch's cost, and the reason for that."""
 
-    def __init__(self, whole: ImageMap, count: int, total: int) -> None:
+    def __init__(self, whole: ImageMap, count: int, total: int, reason: str) -> None:
         self._whole, self._count, self._total = whole, count, total
+        self.reason = reason
 
     def push(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return the image tangent of the first samples."""
@@ -69,8 +70,9 @@ class FirstRows:
 class FirstColumns:
     """The first columns of a whole batch's `M_D`, scaled to estimate the whole, at the whole batch's cost."""
 
-    def __init__(self, whole: MixedDerivative, count: int, total: int) -> None:
+    def __init__(self, whole: MixedDerivative, count: int, total: int, reason: str) -> None:
         self._whole, self._count, self._total = whole, count, total
+        self.reason = reason
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return the weights' cotangents of a tangent of the first images."""
@@ -113,9 +115,10 @@ def first_images(
             narrow = AutogradGenerator(network, latent[:count], parameters)
         if len(latent) == total and narrow.output.shape == (count, *whole.output.shape[1:]):
             return narrow
-    except (UnsupportedError, RuntimeError, ValueError, LookupError, TypeError):
-        pass  # it insists on the whole batch
-    return FirstRows(whole, count, total)
+        reason = "of a part of the batch it makes something of another shape"
+    except (UnsupportedError, RuntimeError, ValueError, LookupError, TypeError) as error:
+        reason = str(error)  # whatever a user's code says that insists on the whole batch
+    return FirstRows(whole, count, total, reason)
 
 
 def first_curvature(
@@ -151,9 +154,10 @@ def first_curvature(
         if len(scores) == total and narrow.scores.shape == (count, *scores.shape[1:]):
             # the loss sees all scores, so that a mean stays the mean over the whole batch
             return narrow.curvature(lambda few: loss(torch.cat([few, scores[count:]])) * (total / count))
-    except (UnsupportedError, RuntimeError, ValueError, LookupError, TypeError):
-        pass  # it insists on the whole batch
-    return FirstColumns(whole, count, total)
+        reason = "of a part of the batch it makes something of another shape"
+    except (UnsupportedError, RuntimeError, ValueError, LookupError, TypeError) as error:
+        reason = str(error)  # whatever a user's code says that insists on the whole batch
+    return FirstColumns(whole, count, total, reason)
 
 
 @contextmanager
