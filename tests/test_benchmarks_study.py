@@ -94,3 +94,18 @@ def test_the_constant_of_relaxed_products_is_tried_on_a_trained_network(tmp_path
         assert one["converged"] == one["solves"] == 1
         assert one["worst_residual"] <= 1e-2
         assert (one["relaxed_products"] > 0.0) <= (one["constant"] is not None)
+
+
+def test_steps_on_a_part_of_the_fakes_are_held_against_the_whole(tmp_path):
+    out = tmp_path / "part.json"
+    options = ["--dim", "4", "--batch", "16", "--ages", "1", "2", "--data-root", str(tmp_path)]
+    ran("part_of_the_fakes.py", *options, "--out", str(out))
+    report = json.loads(out.read_text())
+    assert report["images"] == "random"
+    assert len(report["rows"]) == 2 * 2 * 4 * 2
+    for one in report["rows"]:
+        for cosine, length in (one["generator"], one["discriminator"]):
+            assert -1.0 <= cosine <= 1.0
+            assert length > 0.0
+            if one["curvature_batch"] == 1.0 and one["max_iter"] > 2:
+                assert cosine > 0.999
