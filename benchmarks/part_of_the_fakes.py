@@ -1,7 +1,7 @@
 """How good a step is whose products see a part of the fakes: its angle to the step that sees all of them.
 
-A DCGAN is trained on CIFAR-10 by ACGD steps of two iterations. At several ages both players' steps are solved for
-with all fakes to a residual of 1e-4, and with a part of them.
+A DCGAN is trained on CIFAR-10 by ACGD steps of two iterations. At several ages both players' steps are solved
+for with all fakes to a residual of 1e-4, and with a part of them.
 
     python benchmarks/part_of_the_fakes.py --data-root FOLDER     # minutes; results/part_of_the_fakes.json
 """

@@ -60,7 +60,7 @@ class TrainConfig:
     max_iter: int = 20
     """Most iterations of that solve."""
     curvature_batch: float = 1.0
-    """Fraction of the fakes that the solve's products are taken on; gradients take the whole batch."""
+    """Fraction of the fakes that the solve's products are taken on (for wgan); gradients take all of them."""
     precision: PrecisionName = "float32"
     """Precision of those products: relaxed takes bfloat16 where it is fast and the solve allows it."""
     log_every: int = 10

@@ -57,10 +57,10 @@ class GANObjective:
             `separable = False` and is differentiated by autograd.
         curvature_batch: The fraction of the fakes that products are taken on, in `(0, 1]`; gradients always
             come from the whole batch. A fraction `c` makes a product cost about `c` of a whole one and `K` an
-            unbiased estimate of the whole batch's: a step solves a noisier game. BatchNorm in training
-            standardises the fraction anew, which biases products by O(1/samples). Where autograd
+            unbiased estimate of the whole batch's: a step solves a noisier game. On DCGANs the steps of
+            Wasserstein games stay close to the whole batch's, those of minimax games may not. BatchNorm in
+            training standardises the fraction anew, which biases products by O(1/samples). Where autograd
             differentiates the whole game (under autocast), products take the whole batch.
-
         precision: `"relaxed"` lets a solver take products in bfloat16, to a relative error of about 7e-3, at
             iterations where that cannot spoil its result; gradients, losses and all that is recomputed at the
             end stay exact. It does so for float32 networks with fast rules, on a CPU with AMX or AVX512-BF16
