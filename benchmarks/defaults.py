@@ -73,21 +73,26 @@ def runs() -> Iterator[Run]:
     quarter, whole = (Run(max_iter=2, curvature_batch=part) for part in (0.25, 1.0))
     adam = Run(optimizer="adam")
     yield from (whole, tight, quarter, adam)
+    # other seeds, then the other game
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in (quarter, whole))
+    minimax = [replace(run, loss="minimax") for run in (quarter, whole, adam, tight)]
+    yield from minimax[:3]
+    yield from (replace(whole, max_iter=1, curvature_batch=part) for part in (1.0, 0.25))
+    yield from (replace(run, seed=seed) for seed in (1, 2) for run in (tight, adam))
     # the learning rate decides most
     for lr in (1e-3, 1e-4):
         yield from (replace(run, lr=lr) for run in (quarter, whole, adam))
-    yield from (replace(run, seed=seed) for seed in (1, 2) for run in (quarter, whole))
-    yield from (replace(whole, max_iter=1, curvature_batch=part) for part in (1.0, 0.25, 0.125))
-    yield from (replace(whole, curvature_batch=part) for part in (0.125, 0.5))
-    minimax = [replace(run, loss="minimax") for run in (quarter, whole, adam, tight)]
-    for lr in (5e-4, 1e-3, 1e-4):
+    yield from (replace(whole, curvature_batch=part) for part in (0.5, 0.125))
+    yield replace(whole, max_iter=3)
+    yield replace(tight, precision="relaxed")
+    for lr in (1e-3, 1e-4):
         yield from (replace(run, lr=lr) for run in minimax[:3])
     # tighter and looser solves
+    yield replace(whole, max_iter=1, curvature_batch=0.125)
     yield from (replace(tight, curvature_batch=0.25, seed=seed) for seed in (0, 1, 2))
-    yield from (replace(tight, seed=seed) for seed in (1, 2))
-    yield from (replace(whole, max_iter=count) for count in (3, 5))
+    yield replace(whole, max_iter=5)
     yield from (replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3))
-    yield from (replace(run, precision="relaxed") for run in (whole, tight))
+    yield replace(whole, precision="relaxed")
     # the whole grid at the other learning rates and the other loss, one seed
     rest = [*(replace(whole, max_iter=count) for count in (1, 3, 5)), tight]
     rest += [replace(whole, curvature_batch=part) for part in (0.5, 0.125)]
