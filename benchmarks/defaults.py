@@ -25,6 +25,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ import torch
 from torch import Tensor, nn
 
 from gamedyn.cli.train import make_stepper
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.cifar10 import load_cifar10
 from gamedyn.gan.data.sources import open_source
@@ -147,10 +149,10 @@ def train(run: Run, scores: Scores, data_root: str | None, steps: int) -> dict[s
     shown = torch.randn(SAMPLES, 128, generator=torch.Generator().manual_seed(77))
     curve, spent, iterations, skipped, failure = [], 0.0, 0, 0, ""
     for step in range(1, steps + 1):
-        real, noise = source.next(), torch.randn(64, 128, generator=latent)
+        draw = partial(Batch, source.next(), torch.randn(64, 128, generator=latent))
         start = time.thread_time()
         try:
-            record = stepper.step(generator, discriminator, loss, real, noise)
+            record = stepper.step(generator, discriminator, loss, draw)
         except (DivergenceError, ValueError) as error:
             failure = f"step {step}: {error}"
             break

@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import torch
 from environment import environment
 from step_games import dcgan, place
 
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import Wasserstein
 from gamedyn.gan.steps import Alternating
 from gamedyn.optimizers import ACGD
@@ -72,7 +74,7 @@ def main() -> None:
         for key in times:
             start = time.thread_time()
             if key == "adam":
-                adam.step(G, D, loss, *path.batch)
+                adam.step(G, D, loss, partial(Batch, *path.batch))
             else:
                 objective, optimizer = steps[key]
                 optimizer.step(objective.on(*path.batch))

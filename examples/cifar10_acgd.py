@@ -14,6 +14,7 @@ Wasserstein distance between pixels, on one seed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, ImageSet, data_root, load_cifar10, load_digits
 from gamedyn.gan.losses import Wasserstein
 from gamedyn.gan.metrics.sliced import SlicedWasserstein
@@ -85,7 +87,7 @@ def train(
     for step in tqdm(range(1, args.steps + 1), desc=name, disable=None):
         real = training.batch(order.next())
         z = torch.randn(args.batch_size, args.latent, generator=noise)
-        stepper.step(G, D, Wasserstein(), real, z)
+        stepper.step(G, D, Wasserstein(), partial(Batch, real, z))
         if step % max(1, args.steps // args.checks) == 0 or step == args.steps:
             with torch.no_grad():
                 samples = G.eval()(shown)

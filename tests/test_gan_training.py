@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gamedyn.cli.train import make_stepper
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data import ImageSource
 from gamedyn.gan.data.images import image_set
@@ -109,7 +111,7 @@ def test_steps_are_those_of_plain_optimizers(optimizer: str) -> None:
     real, latent = torch.randn(5, 2), torch.randn(5, 4)
     from gamedyn.gan.losses import LOSSES
 
-    make_stepper(*pairs[0], config).step(*pairs[0], LOSSES["wgan"], real, latent)
+    make_stepper(*pairs[0], config).step(*pairs[0], LOSSES["wgan"], partial(Batch, real, latent))
     generator, discriminator = pairs[1]
     plain = (SimGD if optimizer == "simgd" else AltGD)(
         generator.parameters(), discriminator.parameters(), lr=0.1
@@ -127,7 +129,7 @@ def test_alternating_moves_the_discriminator_first_and_on_detached_fakes() -> No
     real, latent = torch.randn(5, 2), torch.randn(5, 4)
     loss = LOSSES["non-saturating"]
     sgd = [torch.optim.SGD(network.parameters(), lr=0.1) for network in ours]
-    Alternating(*sgd).step(*ours, loss, real, latent)
+    Alternating(*sgd).step(*ours, loss, partial(Batch, real, latent))
     assert all(parameter.requires_grad for parameter in ours[1].parameters())
 
     def descend(network: nn.Module, value: Tensor) -> None:

@@ -18,10 +18,18 @@ from torch.nn import functional
 class GANLoss(Protocol):
     """What the training loop needs of a loss."""
 
+    @property
+    def separable(self) -> bool:
+        """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
+
+    @property
+    def relative(self) -> bool:
+        """Whether the generator's part compares its scores with those of real samples."""
+
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Give the closure's value: one scalar (zero-sum) or one loss per player."""
 
-    def generator(self, fake_scores: Tensor) -> Tensor:
+    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Give what the generator minimises, up to terms that do not depend on it."""
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -47,6 +55,8 @@ class Minimax:
 
     separable = True
     """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
+    relative = False
+    """Whether the generator's part compares its scores with those of real samples."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Give `f`.
@@ -60,11 +70,12 @@ class Minimax:
         """
         return functional.logsigmoid(real_scores).mean() - functional.softplus(fake_scores).mean()
 
-    def generator(self, fake_scores: Tensor) -> Tensor:
+    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Give the generator's part of `f`.
 
         Args:
             fake_scores: Logits of generated samples, shape `(batch,)`.
+            real_scores: Not needed.
 
         Returns:
             The mean of `log(1 - sigmoid(score))`, to be minimised.
@@ -102,6 +113,8 @@ class NonSaturating:
 
     separable = True
     """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
+    relative = False
+    """Whether the generator's part compares its scores with those of real samples."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
         """Give both losses.
@@ -115,11 +128,12 @@ class NonSaturating:
         """
         return self.generator(fake_scores), self.discriminator(real_scores, fake_scores)
 
-    def generator(self, fake_scores: Tensor) -> Tensor:
+    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Give the generator's loss.
 
         Args:
             fake_scores: Logits of generated samples, shape `(batch,)`.
+            real_scores: Not needed.
 
         Returns:
             The mean of `-log(sigmoid(score))`.
@@ -159,6 +173,8 @@ class Wasserstein:
 
     separable = True
     """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
+    relative = False
+    """Whether the generator's part compares its scores with those of real samples."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Give `f`.
@@ -172,11 +188,12 @@ class Wasserstein:
         """
         return real_scores.mean() - fake_scores.mean()
 
-    def generator(self, fake_scores: Tensor) -> Tensor:
+    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Give the generator's part of `f`.
 
         Args:
             fake_scores: The critic's values at generated samples, shape `(batch,)`.
+            real_scores: Not needed.
 
         Returns:
             Minus the mean value, to be minimised.

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import PrecisionName
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.objective import GANObjective
 
 Losses = Tensor | tuple[Tensor, ...]
+DrawBatch = Callable[[], Batch]
 
 
 class Report(Protocol):
@@ -76,10 +78,10 @@ class StepRecord:
 
 
 class Stepper(Protocol):
-    """What the training loop is handed: both networks and a batch go in, both networks move."""
+    """What the training loop is handed: both networks and a way to draw batches go in, both networks move."""
 
     def step(
-        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, real: Tensor, latent: Tensor
+        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
         """Do one step."""
 
@@ -115,7 +117,7 @@ class Simultaneous:
         self._game: GANObjective | None = None
 
     def step(
-        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, real: Tensor, latent: Tensor
+        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
         """Do one step.
 
@@ -123,8 +125,7 @@ class Simultaneous:
             generator: Player 0.
             discriminator: Player 1.
             loss: The game.
-            real: A batch of samples.
-            latent: A batch of noise.
+            draw: Gives the next batch.
 
         Returns:
             Losses and the solve's figures.
@@ -144,7 +145,8 @@ class Simultaneous:
                 curvature_batch=self.curvature_batch,
                 precision=self.precision,
             )
-        value = self.optimizer.step(self._game.on(real, latent))
+        batch = draw()
+        value = self.optimizer.step(self._game.on(batch.real, batch.latent))
         if isinstance(value, Tensor):
             generator_loss = float(value)
             discriminator_loss = -generator_loss
@@ -198,7 +200,7 @@ class Alternating:
         self.discriminator_optimizer = discriminator_optimizer
 
     def step(
-        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, real: Tensor, latent: Tensor
+        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
         """Do one step of each player.
 
@@ -206,8 +208,7 @@ class Alternating:
             generator: Player 0.
             discriminator: Player 1.
             loss: The game.
-            real: A batch of samples.
-            latent: A batch of noise.
+            draw: Gives the next batch.
 
         Returns:
             Both losses.
@@ -215,8 +216,9 @@ class Alternating:
         Raises:
             ValueError: If a loss is not finite: ordinary optimizers would write it into the weights.
         """
-        fake = generator(latent)
-        discriminator_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
+        batch = draw()
+        fake = generator(batch.latent)
+        discriminator_loss = loss.discriminator(discriminator(batch.real), discriminator(fake.detach()))
         move(self.discriminator_optimizer, discriminator_loss)
         # Only the way through the discriminator to its input is wanted now, not its weights' gradients.
         discriminator.requires_grad_(False)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gamedyn.gan.batch import Batch
 from gamedyn.gan.checkpoints import load_newest, save_step
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.sources import Source, open_source
@@ -82,6 +83,7 @@ class Trainer:
         self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
         self.seconds = 0.0
+        self._drawing = 0.0  # seconds of the present step that went into its batches
 
     def run(self, *, seconds: float = math.inf) -> None:
         """Train up to `config.steps`, from the newest checkpoint if the folder has one.
@@ -123,19 +125,30 @@ class Trainer:
                 raise KeyboardInterrupt
 
     def one_step(self) -> StepRecord:
-        """Do one optimizer step on the next batch.
+        """Do one optimizer step on the next batch, or batches.
 
         Returns:
             The step's losses and figures.
         """
-        real = self.source.next().to(self.device)
-        latent = torch.randn(self.batch_size, self.latent, generator=self.noise).to(self.device)
+        self._drawing = 0.0
         start = time.perf_counter()
-        record = self.stepper.step(self.generator, self.discriminator, self.loss, real, latent)
-        self.seconds += time.perf_counter() - start
+        record = self.stepper.step(self.generator, self.discriminator, self.loss, self.next_batch)
+        self.seconds += time.perf_counter() - start - self._drawing
         self.step += 1
         self.skipped += record.skipped
         return record
+
+    def next_batch(self) -> Batch:
+        """Draw real samples and noise.
+
+        Returns:
+            Both, on the device of the networks.
+        """
+        start = time.perf_counter()
+        real = self.source.next().to(self.device)
+        latent = torch.randn(self.batch_size, self.latent, generator=self.noise).to(self.device)
+        self._drawing += time.perf_counter() - start
+        return Batch(real, latent)
 
     def line(self, record: StepRecord) -> dict[str, Any]:
         """Describe a step for the log.
