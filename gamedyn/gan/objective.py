@@ -16,6 +16,7 @@ from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscrimina
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.precision import relaxed_dtype, relaxed_maps
 from gamedyn.gan.curvature.products import listed, products
+from gamedyn.gan.curvature.retrace import Retrace
 from gamedyn.gan.curvature.rule import UnsupportedError
 from gamedyn.gan.curvature.subbatch import (
     FirstColumns,
@@ -26,7 +27,6 @@ from gamedyn.gan.curvature.subbatch import (
     first_curvature,
     first_images,
 )
-from gamedyn.gan.curvature.trace import trace
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.solvers import Linearisation
@@ -110,6 +110,7 @@ class GANObjective:
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the loss) is differentiated by autograd, or a part of the fakes costs as much as
         all of them; empty where neither is so."""
+        self._traces = {"generator": Retrace(), "discriminator": Retrace()}
         self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
         if not getattr(loss, "separable", False):
             self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
@@ -160,14 +161,13 @@ class GANObjective:
                 self.fallbacks["curvature_batch"] = one.reason
 
     def _linearised(self, name: str, network: nn.Module, value: Tensor) -> LinearisedNetwork | None:
-        # traced anew each step, in milliseconds: a trace holds modes, modules and numbers of its moment
         key = tuple((id(module), module.training) for module in network.modules())
         if self._refused.get(name) == key:
             return None
         self.fallbacks.pop(name, None)
         buffers = [buffer.clone() for buffer in network.buffers()]
         try:
-            return LinearisedNetwork(*trace(network), value)
+            return LinearisedNetwork(*self._traces[name](network), value)
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
             self.fallbacks[name] = str(error)
             self._refused[name] = key

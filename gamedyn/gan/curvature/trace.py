@@ -28,15 +28,7 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
     Raises:
         UnsupportedError: With the reason.
     """
-    for part in module.modules():
-        if any(getattr(part, hooks) for hooks in _HOOKS):
-            raise UnsupportedError(f"{type(part).__name__} has hooks")
-        if any(parameter._backward_hooks for parameter in part._parameters.values() if parameter is not None):
-            raise UnsupportedError(f"a parameter of {type(part).__name__} has hooks")
-        if not type(part).__module__.startswith("torch.nn.") and _enters_a_context(part):
-            raise UnsupportedError(
-                f"{type(part).__name__}.forward may enter a context that a trace does not see"
-            )
+    refuse_untraceable(module)
     root = nn.Sequential(module)  # in a container even a lone layer stays one
     layers = _in_sequence(root)
     if layers is not None:
@@ -50,6 +42,26 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         return fx.Tracer().trace(root), dict(root.named_modules())
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
+
+
+def refuse_untraceable(module: nn.Module) -> None:
+    """Raise `UnsupportedError` for a network that does more than its trace would show.
+
+    Args:
+        module: The network.
+
+    Raises:
+        UnsupportedError: With the reason.
+    """
+    for part in module.modules():
+        if any(getattr(part, hooks) for hooks in _HOOKS):
+            raise UnsupportedError(f"{type(part).__name__} has hooks")
+        if any(parameter._backward_hooks for parameter in part._parameters.values() if parameter is not None):
+            raise UnsupportedError(f"a parameter of {type(part).__name__} has hooks")
+        if not type(part).__module__.startswith("torch.nn.") and _enters_a_context(part):
+            raise UnsupportedError(
+                f"{type(part).__name__}.forward may enter a context that a trace does not see"
+            )
 
 
 def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
