@@ -34,7 +34,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import Tensor, nn
 
-from gamedyn.cli.train import make_stepper
+from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.cifar10 import load_cifar10

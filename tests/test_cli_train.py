@@ -95,7 +95,7 @@ def test_cifar10_trains_from_every_form(
 WRONG = {
     "unknown data set": (["--dataset", "mnist"], "mnist"),
     "unknown optimizer": (["--optimizer", "adma"], "adma"),
-    "unknown loss": (["--loss", "hinge"], "hinge"),
+    "unknown loss": (["--loss", "hinges"], "hinges"),
     "unknown flag": (["--learning-rate", "1"], "--learning-rate"),
     "no number": (["--lr", "fast"], "--lr"),
     "not a number": (["--lr", "nan"], "lr must"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gamedyn.cli.train import make_stepper
+from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data import ImageSource

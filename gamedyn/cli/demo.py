@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
-from gamedyn.cli.train import make_stepper
+from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.runs import LOG
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.config import TrainConfig, read_config, resolve
 from gamedyn.gan.runs import CONFIG, LOG, default_folder
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from gamedyn.gan.steps import Stepper
     from gamedyn.gan.training import Draw, Measure
 
 NEAR = 0.1
@@ -82,40 +82,6 @@ class Train:
             raise
         last = {"step": trainer.step, **dict(*read_log(folder / LOG)[-1:])}
         print("done: " + ", ".join(f"{name} {value:.4g}" for name, value in last.items()))
-
-
-def make_stepper(generator: nn.Module, discriminator: nn.Module, config: TrainConfig) -> Stepper:
-    """Make the optimizer that settings name.
-
-    Args:
-        generator: Player 0.
-        discriminator: Player 1.
-        config: Resolved settings.
-
-    Returns:
-        What moves both players.
-    """
-    from torch.optim import Adam
-
-    from gamedyn.gan.steps import Alternating, Simultaneous
-    from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
-
-    players = (generator.parameters(), discriminator.parameters())
-    lr, max_lr = float(config.lr or 0.0), float(config.max_lr or 0.0)
-    if config.optimizer == "adam":
-        # The DCGAN paper's moments; torch's own first moment of 0.9 oscillates in games.
-        betas = (0.5, 0.999)
-        return Alternating(Adam(players[0], lr=lr, betas=betas), Adam(players[1], lr=max_lr, betas=betas))
-    if config.optimizer == "simgd":
-        return Simultaneous(SimGD(*players, lr=lr, max_lr=max_lr))
-    if config.optimizer == "altgd":
-        return Simultaneous(AltGD(*players, lr=lr, max_lr=max_lr))
-    competitive = CGD if config.optimizer == "cgd" else ACGD
-    return Simultaneous(
-        competitive(*players, lr=lr, max_lr=max_lr, rtol=config.rtol, max_iter=config.max_iter),
-        curvature_batch=config.curvature_batch,
-        precision=config.precision,
-    )
 
 
 def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:

@@ -6,12 +6,28 @@ from dataclasses import fields
 from pathlib import Path
 
 from gamedyn.gan.atomic import write_atomically
-from gamedyn.gan.config import TrainConfig, config_text, read_config
+from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 
 CONFIG = "config.json"
 LOG = "log.jsonl"
 # What a continued run may change: how long it runs, what it writes, and where it runs.
-CHANGEABLE = {"steps", "log_every", "sample_every", "checkpoint_every", "device", "data_root"}
+CHANGEABLE = {
+    "steps",
+    "log_every",
+    "sample_every",
+    "eval_every",
+    "eval_samples",
+    "extractor",
+    "checkpoint_every",
+    "keep",
+    "tensorboard",
+    "device",
+    "threads",
+    "channels_last",
+    "data_root",
+}
+# What is spread over the whole run, so that its length cannot change any more.
+SPREAD = {"lr_decay": "none", "instance_noise": 0.0}
 
 
 def default_folder(config: TrainConfig) -> Path:
@@ -64,13 +80,19 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
             raise FileNotFoundError(
                 f"{folder} holds no run to resume (no {CONFIG}); leave out --resume to start one"
             )
-        before = read_config(stored)
+        before = resolve(read_config(stored))
         for field in fields(TrainConfig):
             old, new = getattr(before, field.name), getattr(config, field.name)
             if old != new and field.name not in CHANGEABLE:
                 raise ValueError(
                     f"the run in {folder} has {field.name} {old!r}, not {new!r}: a resumed run keeps it; "
                     "choose another --out for a new run"
+                )
+        for name, without in SPREAD.items():
+            if (value := getattr(config, name)) != without and before.steps != config.steps:
+                raise ValueError(
+                    f"the run in {folder} spreads {name} {value!r} over its {before.steps} steps, so steps "
+                    f"cannot become {config.steps}: leave out --steps, or choose another --out for a new run"
                 )
     elif has_begun(folder):
         raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")

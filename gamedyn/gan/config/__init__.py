@@ -1,0 +1,31 @@
+"""The settings of a training run: every field a flag, stored beside the results. Imports no torch."""
+
+from gamedyn.gan.config.combinations import ALTERNATING, check_combinations
+from gamedyn.gan.config.defaults import resolve
+from gamedyn.gan.config.fields import (
+    ArchitectureName,
+    DatasetName,
+    InitName,
+    LossName,
+    NormName,
+    OptimizerName,
+    PrecisionName,
+    TrainConfig,
+)
+from gamedyn.gan.config.reading import config_text, read_config
+
+__all__ = [
+    "ALTERNATING",
+    "ArchitectureName",
+    "DatasetName",
+    "InitName",
+    "LossName",
+    "NormName",
+    "OptimizerName",
+    "PrecisionName",
+    "TrainConfig",
+    "check_combinations",
+    "config_text",
+    "read_config",
+    "resolve",
+]

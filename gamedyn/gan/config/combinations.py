@@ -1,0 +1,179 @@
+"""Settings that make sense alone and none together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gamedyn.gan.config.fields import TrainConfig
+
+POINTS = frozenset({"ring", "grid"})
+"""The data sets of points; the others are images."""
+ALTERNATING = frozenset({"adam", "rmsprop", "sgd"})
+"""The optimizers of torch, which move the players in turn; the others own both."""
+COMPETITIVE = frozenset({"cgd", "acgd"})
+SMOOTHABLE = frozenset({"minimax", "non-saturating"})
+"""The losses whose discriminator has a target for real samples that can be smoothed."""
+NOT_SEPARABLE = frozenset({"rpgan"})
+MOMENTS: dict[str, frozenset[str]] = {
+    "beta1": frozenset({"adam", "sgd"}),
+    "beta2": frozenset({"adam", "rmsprop", "acgd"}),
+}
+"""Which optimizers have which moment."""
+BATCH_NORM_CRITICS = frozenset({"constant-filters", "mlp-generator", "gated", "tanh", "resnet101", "random"})
+"""The architectures whose discriminator has, or may have, batch normalisation by itself."""
+
+
+def check_combinations(config: TrainConfig) -> None:
+    """Refuse settings that make no sense together.
+
+    Args:
+        config: Resolved settings.
+
+    Raises:
+        ValueError: If two settings contradict each other; the message names both and the mend.
+    """
+    for groups in (about_data, about_optimizer, about_regularisers, about_critic, about_scores):
+        for problem in groups(config):
+            raise ValueError(problem)
+
+
+def about_data(config: TrainConfig) -> Iterator[str]:
+    """Say what does not fit the data set.
+
+    Args:
+        config: Resolved settings.
+
+    Yields:
+        One sentence a problem.
+    """
+    data = config.dataset
+    if data in POINTS:
+        if config.architecture != "mlp":
+            yield (
+                f"architecture {config.architecture!r} is for images and dataset {data!r} has points: "
+                "leave out --architecture, or choose cifar10 or digits"
+            )
+        for name in ("image_size", "extractor"):
+            if (value := getattr(config, name)) is not None:
+                yield f"{name} {value!r} is for images and dataset {data!r} has points: leave it out"
+        if config.channels_last:
+            yield f"channels_last is for images and dataset {data!r} has points: leave it out"
+    else:
+        if config.architecture == "mlp":
+            yield (
+                f"architecture 'mlp' is for points and dataset {data!r} has images: choose dcgan, or "
+                "mlp-generator for a generator without convolutions"
+            )
+        if config.batch_size == 1:
+            yield (
+                f"batch_size must be at least 2 on images ({data}), where BatchNorm compares samples, got 1"
+            )
+    if config.architecture_index and config.architecture != "random":
+        yield (
+            f"architecture_index {config.architecture_index} chooses among the random architectures and "
+            f"architecture is {config.architecture!r}: add --architecture random"
+        )
+
+
+def about_optimizer(config: TrainConfig) -> Iterator[str]:
+    """Say what does not fit the optimizer.
+
+    Args:
+        config: Resolved settings.
+
+    Yields:
+        One sentence a problem.
+    """
+    player = config.optimizer
+    for name, known in MOMENTS.items():
+        if (value := getattr(config, name)) is not None and player not in known:
+            yield (
+                f"{name} {value:g} is a setting of {', '.join(sorted(known))} and optimizer is {player!r}: "
+                "leave it out"
+            )
+    if player not in ALTERNATING:
+        both = f"optimizer {player!r} moves both players at once: choose adam, rmsprop or sgd"
+        if config.n_critic not in {None, 1}:
+            yield f"n_critic {config.n_critic} wants several discriminator steps in turn, {both}"
+        if config.clip is not None:
+            yield f"clip {config.clip:g} acts after each step of the critic alone, {both}"
+    if config.curvature_batch < 1 and config.loss in NOT_SEPARABLE:
+        yield (
+            f"curvature_batch {config.curvature_batch:g} needs a loss in which every sample counts by itself "
+            f"and loss {config.loss!r} compares samples: choose another loss, or leave out --curvature-batch"
+        )
+
+
+def about_regularisers(config: TrainConfig) -> Iterator[str]:
+    """Say which regularisers exclude each other, or the loss.
+
+    Args:
+        config: Resolved settings.
+
+    Yields:
+        One sentence a problem.
+    """
+    if config.clip is not None:
+        for name in ("gp", "r1", "r2"):
+            if value := getattr(config, name):
+                yield (
+                    f"clip {config.clip:g} and {name} {value:g} both bound the critic's slope: "
+                    "leave out one of them"
+                )
+        if config.spectral_norm:
+            yield (
+                f"clip {config.clip:g} acts on weights that spectral_norm divides by their norm again: "
+                "leave out one of them"
+            )
+    if config.gp_sides == "one" and not config.gp:
+        yield "gp_sides 'one' is a kind of gradient penalty and gp is 0: add --gp 10, or leave it out"
+    if config.label_smoothing and config.loss not in SMOOTHABLE:
+        yield (
+            f"label_smoothing {config.label_smoothing:g} needs targets for the discriminator and loss "
+            f"{config.loss!r} has none: choose minimax or non-saturating, or leave it out"
+        )
+
+
+def about_critic(config: TrainConfig) -> Iterator[str]:
+    """Say what the discriminator's layers exclude.
+
+    Args:
+        config: Resolved settings.
+
+    Yields:
+        One sentence a problem.
+    """
+    batch_norm = config.critic_norm == "batch" or (
+        config.critic_norm is None and config.architecture in BATCH_NORM_CRITICS
+    )
+    for name in ("gp", "r1", "r2"):
+        value = getattr(config, name)
+        if value and batch_norm:
+            norm = "critic_norm 'batch'" if config.critic_norm else f"architecture {config.architecture!r}"
+            yield (
+                f"{norm} normalises over the batch and the penalty {name} {value:g} is on each sample's own "
+                "gradient: add --critic-norm layer (group for cgd and acgd) or none"
+            )
+    if config.critic_norm == "layer" and config.optimizer in COMPETITIVE:
+        yield (
+            f"critic_norm 'layer' has wrong third derivatives in torch, which the curvature of optimizer "
+            f"{config.optimizer!r} may need: choose --critic-norm group"
+        )
+
+
+def about_scores(config: TrainConfig) -> Iterator[str]:
+    """Say what scores still need.
+
+    Args:
+        config: Resolved settings.
+
+    Yields:
+        One sentence a problem.
+    """
+    if config.eval_every is not None and config.extractor is None:
+        yield (
+            f"eval_every {config.eval_every} asks for scores and extractor is not set: add --extractor "
+            "cifarnet:FOLDER or inception:PATH, or leave it out"
+        )

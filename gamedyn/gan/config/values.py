@@ -1,0 +1,115 @@
+"""What a single setting may be, whatever the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gamedyn.gan.config.fields import TrainConfig
+
+COUNTS = (
+    "steps",
+    "batch_size",
+    "image_size",
+    "dim",
+    "latent",
+    "n_critic",
+    "max_iter",
+    "eval_every",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "keep",
+    "threads",
+)
+RATES = ("lr", "max_lr", "rtol", "clip")
+WEIGHTS = ("gp", "r1", "r2", "weight_decay", "instance_noise")
+SHARES = ("beta1", "beta2", "ema", "dropout", "label_smoothing")
+SWITCHES = ("spectral_norm", "channels_last", "tensorboard")
+TEXTS = ("device", "data_root", "extractor")
+OPTIONAL = {
+    "architecture",
+    "batch_size",
+    "beta1",
+    "beta2",
+    "clip",
+    "critic_norm",
+    "data_root",
+    "dim",
+    "eval_every",
+    "extractor",
+    "image_size",
+    "init",
+    "latent",
+    "loss",
+    "lr",
+    "max_lr",
+    "n_critic",
+    "steps",
+    "threads",
+}
+"""The settings that may be left open."""
+LARGEST = 1e37
+"""The largest rate or weight: float32 ends at 3.4e38, and optimizers multiply a little."""
+
+
+def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a setting that makes no sense whatever the others are.
+
+    Args:
+        config: The settings.
+        choices: The words that some settings are chosen from.
+
+    Raises:
+        ValueError: If a setting is wrong; the message names it and prints its value.
+    """
+    given = {name: value for name, value in vars(config).items() if value is not None or name not in OPTIONAL}
+    for name, words in choices.items():
+        if name in given and given[name] not in words:
+            raise ValueError(f"{name} must be one of {', '.join(words)}, got {given[name]!r}")
+    for name in COUNTS:
+        if name in given and (type(given[name]) is not int or given[name] < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, got {given[name]!r}")
+    for name in RATES:
+        if name in given and not (is_number(given[name]) and 0 < given[name] <= LARGEST):
+            raise ValueError(f"{name} must be a positive number of at most {LARGEST:g}, got {given[name]!r}")
+    for name in WEIGHTS:
+        if not (is_number(given[name]) and 0 <= given[name] <= LARGEST):
+            raise ValueError(f"{name} must be a number from 0 to {LARGEST:g}, got {given[name]!r}")
+    for name in SHARES:
+        if name in given and not (is_number(given[name]) and 0 <= given[name] < 1):
+            raise ValueError(f"{name} must be a number in [0, 1), got {given[name]!r}")
+    for name in SWITCHES:
+        if type(given[name]) is not bool:
+            raise ValueError(f"{name} must be true or false, got {given[name]!r}")
+    for name in TEXTS:
+        if name in given and not isinstance(given[name], str):
+            raise ValueError(f"{name} must be text, got {given[name]!r}")
+    fraction = config.curvature_batch
+    if not (is_number(fraction) and 0 < fraction <= 1):
+        raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {fraction!r}")
+    if type(config.seed) is not int or not 0 <= config.seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")
+    if type(config.architecture_index) is not int or config.architecture_index < 0:
+        raise ValueError(
+            f"architecture_index must be a whole number of at least 0, got {config.architecture_index!r}"
+        )
+    if type(config.eval_samples) is not int or config.eval_samples < 2:
+        raise ValueError(f"eval_samples must be a whole number of at least 2, got {config.eval_samples!r}")
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value is a number, which a truth value is not.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        Whether it is an int or a float.
+
+    Example:
+        >>> is_number(0.5), is_number(True)
+        (True, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
