@@ -15,7 +15,28 @@ Features: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def open_classifier(folder: Path) -> Features:
-    """Open a classifier that lies in a folder: one file of code and one of weights.
+    """Open the features of a classifier that lies in a folder: one file of code and one of weights.
+
+    See `load_classifier`.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The map from images in [-1, 1] to features.
+    """
+    network = load_classifier(folder)
+
+    def features(images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            found: Tensor = network(images.add(1.0).div(2.0), features=True)[1]
+        return found
+
+    return features
+
+
+def load_classifier(folder: Path) -> nn.Module:
+    """Load a classifier that lies in a folder: one file of code and one of weights.
 
     `model.py` is imported, so open only what you would run. It must define one `nn.Module` class with a
     `feature_dim`, built without arguments, whose `forward(images, features=True)` takes images in [0, 1] and
@@ -25,7 +46,7 @@ def open_classifier(folder: Path) -> Features:
         folder: The folder.
 
     Returns:
-        The map from images in [-1, 1] to features.
+        The network, in evaluation mode.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -45,14 +66,7 @@ def open_classifier(folder: Path) -> Features:
         network.load_state_dict(load_file(weights[0]))
     except Exception as error:  # a damaged file raises an error of its own kind
         raise ValueError(f"{weights[0]} does not fit {code}: {error}") from error
-    network.eval().requires_grad_(False)
-
-    def features(images: Tensor) -> Tensor:
-        with torch.inference_mode():
-            found: Tensor = network(images.add(1.0).div(2.0), features=True)[1]
-        return found
-
-    return features
+    return network.eval().requires_grad_(False)
 
 
 def _network(code: Path) -> nn.Module:
