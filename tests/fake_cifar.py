@@ -21,12 +21,17 @@ def batches(count: int = PER_BATCH) -> dict[str, np.ndarray]:
     return {name: images(seed, count) for seed, name in enumerate(names)}
 
 
+def labels(count: int = PER_BATCH) -> list[int]:
+    """The classes of every batch, from 9 down."""
+    return [9 - index % 10 for index in range(count)]
+
+
 def write_pickles(root: Path, protocol: int = 2, count: int = PER_BATCH) -> Path:
     """Write `cifar-10-batches-py`."""
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     for name, data in batches(count).items():
-        content = {b"data": data, b"labels": [0] * len(data), b"batch_label": name.encode()}
+        content = {b"data": data, b"labels": labels(len(data)), b"batch_label": name.encode()}
         (folder / name).write_bytes(pickle.dumps(content, protocol=protocol))
     return folder
 
@@ -36,8 +41,8 @@ def write_binaries(root: Path) -> Path:
     folder = root / "cifar-10-batches-bin"
     folder.mkdir(parents=True)
     for name, data in batches().items():
-        labels = np.full((len(data), 1), 9, dtype=np.uint8)
-        (folder / f"{name}.bin").write_bytes(np.hstack([labels, data]).tobytes())
+        first = np.array(labels(len(data)), dtype=np.uint8)[:, None]
+        (folder / f"{name}.bin").write_bytes(np.hstack([first, data]).tobytes())
     return folder
 
 
@@ -49,6 +54,7 @@ def write_npz(root: Path, layout: str = "last") -> Path:
         arrays = {name: data.reshape(-1, 3, 32, 32) for name, data in arrays.items()}
     if layout == "last":
         arrays = {name: data.transpose(0, 2, 3, 1) for name, data in arrays.items()}
+    arrays |= {f"y{name[1:]}": np.resize(labels(), (len(data), 1)) for name, data in arrays.items()}
     root.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(root / "cifar10.npz", **arrays)
     return root / "cifar10.npz"

@@ -14,6 +14,7 @@ import fake_cifar
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from gamedyn.games.gaussian_mixture import GaussianMixture
@@ -29,7 +30,7 @@ from gamedyn.gan.data import (
 )
 from gamedyn.gan.data import cifar10 as cifar10_module
 from gamedyn.gan.data.download import download_cifar10
-from gamedyn.gan.data.images import image_set
+from gamedyn.gan.data.images import image_set, resized
 from gamedyn.gan.data.pickles import load_arrays
 from gamedyn.gan.data.sources import open_source
 
@@ -53,6 +54,9 @@ def test_every_form_gives_the_same_images(form: str, tmp_path: Path) -> None:
         loaded = load_cifar10(tmp_path, split)
         assert loaded.shape == (3, 32, 32)
         assert torch.equal(loaded.pixels, torch.from_numpy(flat.reshape(-1, 3, 32, 32)))
+        assert loaded.classes == 10
+        assert loaded.labels is not None
+        assert loaded.labels.tolist() == fake_cifar.labels() * (5 if split == "train" else 1)
 
 
 def test_bytes_become_minus_one_to_one() -> None:
@@ -117,6 +121,10 @@ def test_truncated_files_are_named(form: str, kept: float, tmp_path: Path) -> No
         pickle.dumps({b"data": np.zeros((2, 3072))}),
         pickle.dumps({b"data": np.zeros((2, 100), np.uint8)}),
         pickle.dumps({b"data": "text"}),
+        *(
+            pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": labels})
+            for labels in ([1], [0, 10], [0, -1], [0, 0.5], ["a", "b"], [[0], [1, 2]])
+        ),
         b"not a pickle at all",
         bytes(range(256)),
     ],
@@ -148,6 +156,63 @@ def test_binary_labels_are_checked(tmp_path: Path) -> None:
     (folder / "data_batch_1.bin").write_bytes(b"\xff" * 3073)
     with pytest.raises(ValueError, match="label 255"):
         load_cifar10(tmp_path)
+
+
+def test_images_without_classes_are_images_still(tmp_path: Path) -> None:
+    np.savez(tmp_path / "cifar10.npz", x_train=np.zeros((4, 3072), np.uint8))
+    images = load_cifar10(tmp_path)
+    assert (images.labels, images.classes) == (None, 0)
+    source = ImageSource(images, batch_size=2, seed=0)
+    source.next()
+    assert (source.labels, source.classes) == (None, 0)
+    np.savez(tmp_path / "cifar10.npz", x_train=np.zeros((4, 3072), np.uint8), y_train=np.zeros(3, np.int64))
+    with pytest.raises(ValueError, match=r"labels.*expected 4"):
+        load_cifar10(tmp_path)
+
+
+def test_labels_belong_to_the_batch_last_given() -> None:
+    # Every image's grey level is its class, so each batch must agree with its labels.
+    labels = torch.arange(30) % 10
+    pixels = labels.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4).contiguous()
+    source = ImageSource(ImageSet("levels", pixels, labels=labels, classes=10), batch_size=7, seed=0)
+    for _ in range(9):  # into the third epoch
+        batch = source.next()
+        assert source.labels is not None
+        assert torch.equal(batch[:, 0, 0, 0].add(1).mul(127.5).round().long(), source.labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (torch.zeros(2, dtype=torch.int64), 1),
+        (torch.zeros(3), 1),
+        (torch.tensor([0, 1, 2]), 2),
+        (torch.tensor([0, 1, -1]), 2),
+        (torch.zeros(3, dtype=torch.int64), 0),
+        (None, 3),
+    ],
+)
+def test_labels_must_fit_the_images(labels: Tensor | None, classes: int) -> None:
+    with pytest.raises(ValueError, match="three: labels must"):
+        ImageSet("three", torch.zeros(3, 1, 2, 2, dtype=torch.uint8), labels=labels, classes=classes)
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 48])
+def test_resampling_keeps_flat_images_and_means(size: int) -> None:
+    torch.manual_seed(0)
+    flat = torch.randint(0, 256, (5, 3, 1, 1), dtype=torch.uint8)
+    images = ImageSet("flat", flat.expand(-1, -1, 16, 16).contiguous(), labels=torch.arange(5), classes=5)
+    smaller = resized(images, size)
+    assert smaller.shape == (3, size, size)
+    assert torch.equal(smaller.pixels, flat.expand(-1, -1, size, size))
+    assert torch.equal(smaller.labels, images.labels)  # type: ignore[arg-type]
+    noisy = ImageSet("noisy", torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8))
+    if size < 16:  # areas: exact means of blocks, rounded
+        blocks = noisy.pixels.float().unfold(2, 16 // size, 16 // size).unfold(3, 16 // size, 16 // size)
+        assert torch.equal(resized(noisy, size).pixels, blocks.mean((-1, -2)).round().to(torch.uint8))
+    assert resized(noisy, 16) is noisy
+    with pytest.raises(ValueError, match="square"):
+        resized(ImageSet("wide", torch.zeros(1, 1, 2, 4, dtype=torch.uint8)), 2)
 
 
 def test_the_root_is_the_flag_then_the_environment_then_the_cache(
@@ -269,6 +334,8 @@ def test_users_bring_tensors_and_data_sets() -> None:
         source = ImageSource(image_set(data), batch_size=4, seed=0)
         error = source.next().flatten().sort().values - floats.flatten()
         assert float(error.abs().max()) <= 1 / 255 + 1e-6
+    assert source.classes == 4
+    assert sorted(source.labels.tolist()) == [0, 1, 2, 3]  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="finite"):
         image_set(torch.full((1, 1, 8, 8), float("nan")))
     with pytest.raises(ValueError, match="uint8"):

@@ -18,7 +18,7 @@ def load_digits(split: str = "train") -> ImageSet:
         split: `train` (1,498 images) or `test` (299).
 
     Returns:
-        Images of shape `(1, 8, 8)` with full scale 16.
+        Images of shape `(1, 8, 8)` with full scale 16, labelled 0 to 9.
 
     Raises:
         ValueError: If the split is neither, or scikit-learn is not installed.
@@ -36,6 +36,9 @@ def load_digits(split: str = "train") -> ImageSet:
         from sklearn import datasets
     except ImportError as error:
         raise ValueError('the digits need scikit-learn: pip install "gamedyn[demo]"') from error
-    pixels = torch.from_numpy(datasets.load_digits().images).to(torch.uint8).unsqueeze(1)
+    digits = datasets.load_digits()
+    pixels = torch.from_numpy(digits.images).to(torch.uint8).unsqueeze(1)
+    labels = torch.from_numpy(digits.target).to(torch.int64)
     held_out = torch.arange(len(pixels)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
-    return ImageSet(f"digits ({split})", pixels[held_out if split == "test" else ~held_out], peak=16)
+    chosen = held_out if split == "test" else ~held_out
+    return ImageSet(f"digits ({split})", pixels[chosen], peak=16, labels=labels[chosen], classes=10)

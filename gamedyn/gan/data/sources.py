@@ -12,7 +12,7 @@ from gamedyn.games.gaussian_mixture import GaussianMixture
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.cifar10 import load_cifar10
 from gamedyn.gan.data.digits import load_digits
-from gamedyn.gan.data.images import ImageSet
+from gamedyn.gan.data.images import ImageSet, resized
 from gamedyn.gan.data.order import BatchOrder
 
 MIXTURES: dict[str, Callable[[], GaussianMixture]] = {
@@ -26,6 +26,10 @@ class Source(Protocol):
     """What the training loop needs of data: batches, their shape, and a state that can be stored."""
 
     shape: tuple[int, ...]
+    classes: int
+    """Number of classes; 0 where samples have none."""
+    labels: Tensor | None
+    """The classes of the batch last given, shape `(batch,)`; `None` where samples have none."""
 
     def next(self) -> Tensor:
         """Give the next batch, shape `(batch, *shape)`, dtype float32."""
@@ -56,7 +60,8 @@ class ImageSource:
 
     def __init__(self, images: ImageSet, *, batch_size: int, seed: int) -> None:
         self.images = images
-        self.shape = images.shape
+        self.shape, self.classes = images.shape, images.classes
+        self.labels: Tensor | None = None
         self.order = BatchOrder(len(images), batch_size=batch_size, seed=seed)
 
     def next(self) -> Tensor:
@@ -65,7 +70,10 @@ class ImageSource:
         Returns:
             Shape `(batch, channels, height, width)`, in [-1, 1].
         """
-        return self.images.batch(self.order.next())
+        indices = self.order.next()
+        if self.images.labels is not None:
+            self.labels = self.images.labels[indices]
+        return self.images.batch(indices)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the order's state.
@@ -107,6 +115,8 @@ class PointSource:
     ) -> None:
         self.sample = sample
         self.batch_size = batch_size
+        self.classes = 0
+        self.labels: Tensor | None = None
         self.generator = torch.Generator().manual_seed(seed)
         # The shape is asked of a generator of its own, so that no point of the stream is lost.
         self.shape = tuple(sample(1, torch.Generator().manual_seed(seed)).shape[1:])
@@ -154,5 +164,24 @@ def open_source(config: TrainConfig) -> Source:
     if config.dataset in MIXTURES:
         mixture = MIXTURES[config.dataset]()
         return PointSource(mixture.sample, batch_size=config.batch_size, seed=config.seed)
-    images = load_digits() if config.dataset == "digits" else load_cifar10(config.data_root)
-    return ImageSource(images, batch_size=config.batch_size, seed=config.seed)
+    return ImageSource(open_images(config), batch_size=config.batch_size, seed=config.seed)
+
+
+def open_images(config: TrainConfig, split: str = "train") -> ImageSet:
+    """Open the images that settings name, at the size that they name.
+
+    Args:
+        config: Settings whose data set are images.
+        split: `train` or `test`.
+
+    Returns:
+        The images.
+
+    Raises:
+        FileNotFoundError: If the data set is missing and cannot be fetched.
+        ValueError: If a file of it is damaged, or the data set has points.
+    """
+    if config.dataset in MIXTURES:
+        raise ValueError(f"dataset {config.dataset!r} has points, not images")
+    images = load_digits(split) if config.dataset == "digits" else load_cifar10(config.data_root, split)
+    return images if config.image_size is None else resized(images, config.image_size)
