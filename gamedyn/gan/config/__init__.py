@@ -1,13 +1,12 @@
 """The settings of a training run: every field a flag, stored beside the results. Imports no torch."""
 
+from gamedyn.gan.architectures import ArchitectureName, NormName
 from gamedyn.gan.config.combinations import ALTERNATING, check_combinations
 from gamedyn.gan.config.defaults import resolve
 from gamedyn.gan.config.fields import (
-    ArchitectureName,
     DatasetName,
     InitName,
     LossName,
-    NormName,
     OptimizerName,
     PrecisionName,
     TrainConfig,

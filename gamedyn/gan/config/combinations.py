@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gamedyn.gan.architectures import critic_norm_for
+
 if TYPE_CHECKING:
     from gamedyn.gan.config.fields import TrainConfig
 
@@ -21,8 +23,6 @@ MOMENTS: dict[str, frozenset[str]] = {
     "beta2": frozenset({"adam", "rmsprop", "acgd"}),
 }
 """Which optimizers have which moment."""
-BATCH_NORM_CRITICS = frozenset({"constant-filters", "mlp-generator", "gated", "tanh", "resnet101", "random"})
-"""The architectures whose discriminator has, or may have, batch normalisation by itself."""
 
 
 def check_combinations(config: TrainConfig) -> None:
@@ -145,18 +145,18 @@ def about_critic(config: TrainConfig) -> Iterator[str]:
     Yields:
         One sentence a problem.
     """
-    batch_norm = config.critic_norm == "batch" or (
-        config.critic_norm is None and config.architecture in BATCH_NORM_CRITICS
+    norm = critic_norm_for(
+        config.architecture or "dcgan", config.critic_norm, index=config.architecture_index
     )
     for name in ("gp", "r1", "r2"):
         value = getattr(config, name)
-        if value and batch_norm:
-            norm = "critic_norm 'batch'" if config.critic_norm else f"architecture {config.architecture!r}"
+        if value and norm == "batch":
+            what = "critic_norm 'batch'" if config.critic_norm else f"architecture {config.architecture!r}"
             yield (
-                f"{norm} normalises over the batch and the penalty {name} {value:g} is on each sample's own "
+                f"{what} normalises over the batch and the penalty {name} {value:g} is on each sample's own "
                 "gradient: add --critic-norm layer (group for cgd and acgd) or none"
             )
-    if config.critic_norm == "layer" and config.optimizer in COMPETITIVE:
+    if norm == "layer" and config.optimizer in COMPETITIVE:
         yield (
             f"critic_norm 'layer' has wrong third derivatives in torch, which the curvature of optimizer "
             f"{config.optimizer!r} may need: choose --critic-norm group"

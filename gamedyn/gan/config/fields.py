@@ -5,26 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from gamedyn.gan.architectures import ArchitectureName, NormName
 from gamedyn.gan.config.values import check_values
 
 DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam", "rmsprop", "sgd"]
 LossName = Literal["minimax", "non-saturating", "wgan", "hinge", "lsgan", "rpgan"]
-ArchitectureName = Literal[
-    "dcgan",
-    "resnet",
-    "conditional-resnet",
-    "constant-filters",
-    "mlp-generator",
-    "no-norm",
-    "gated",
-    "tanh",
-    "resnet101",
-    "random",
-    "mlp",
-]
-NormName = Literal["none", "batch", "group", "layer"]
-InitName = Literal["tflib", "torch"]
+InitName = Literal["tflib", "torch", "uniform", "normal", "icr"]
 PrecisionName = Literal["float32", "relaxed"]
 SidesName = Literal["two", "one"]
 DecayName = Literal["none", "linear"]
@@ -66,7 +53,8 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 256 for points."""
     init: InitName | None = None
-    """Initial weights for images: of the WGAN-GP code (tflib) or torch's own (the default on cifar10)."""
+    """Initial weights for images: of the WGAN-GP code (tflib) or torch's own (torch, the default on cifar10);
+    uniform and normal of standard deviation 0.02, icr normal of 0.01."""
 
     optimizer: OptimizerName = "acgd"
     """Who plays: an optimizer for games, or torch's Adam, RMSprop or SGD alternating between the players."""

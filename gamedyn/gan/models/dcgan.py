@@ -1,16 +1,19 @@
-"""The DCGAN of the WGAN-GP paper, for square images of any power-of-two size."""
+"""The DCGAN of the WGAN-GP paper, for square images of any power-of-two size, and its variants."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gamedyn.gan.architectures import NormName
+from gamedyn.gan.models.activations import activation, inflation
 from gamedyn.gan.models.initialisation import Scheme, initialise
+from gamedyn.gan.models.normalisation import normalisation
 
 KERNEL = 5
-LEAK = 0.2
 
 
 def stages_between(base: int, size: int) -> int:
@@ -33,10 +36,32 @@ def stages_between(base: int, size: int) -> int:
     stages = (size // base).bit_length() - 1
     if stages < 1 or base << stages != size:
         raise ValueError(
-            f"a DCGAN doubles its maps from {base}x{base}, which never gives {size}x{size}: "
+            f"maps double from {base}x{base}, which never gives {size}x{size}: "
             f"use images of size {base} times a power of two"
         )
     return stages
+
+
+def refinements_of(extra: Sequence[int], stages: int) -> list[int]:
+    """Check how many further convolutions each stage has.
+
+    Args:
+        extra: One number a stage, from the smallest map on; empty for none.
+        stages: How many stages there are.
+
+    Returns:
+        One number a stage.
+
+    Raises:
+        ValueError: If there is another number of them.
+
+    Example:
+        >>> refinements_of((), 2)
+        [0, 0]
+    """
+    if extra and len(extra) != stages:
+        raise ValueError(f"extra must hold {stages} numbers, one a stage, got {list(extra)}")
+    return list(extra) or [0] * stages
 
 
 class DCGANGenerator(nn.Module):
@@ -44,7 +69,8 @@ class DCGANGenerator(nn.Module):
 
     A linear layer to `base x base` maps, then stride-2 transposed 5x5 convolutions that halve the
     width and double the size, each but the last followed by BatchNorm and ReLU; tanh at the end.
-    With `size=32, base=4` it is the generator of the paper's `gan_cifar.py` (its DIM is `dim`).
+    With `size=32, base=4` it is the generator of the paper's `gan_cifar.py` (its DIM is `dim`), with
+    `size=64, project_norm="maps"` that of `gan_64x64.py`.
 
     TensorFlow's SAME padding is kept: the transposed convolution has padding 1 and loses its last
     row and column, which makes it the adjoint of the discriminator's convolution.
@@ -55,10 +81,17 @@ class DCGANGenerator(nn.Module):
         dim: Width of the last hidden map, in channels.
         latent: Length of the latent vectors.
         base: Height and width of the first map, in pixels.
-        init: Initial weights, see `initialise`; the paper's are `tflib`.
+        init: Initial weights, see `initialise`; the paper's are `tflib` at 32x32 and `uniform` at 64x64.
+        norm: Whether BatchNorm stands before each nonlinearity.
+        project_norm: What has a statistic of its own after the linear layer: each of its `features`, or each
+            of the `maps` that they are shaped to.
+        act: The nonlinearity, see `activation`; `gated` doubles the channels before it.
+        constant: Whether all maps have `dim` channels.
+        extra: Further 3x3 convolutions, each with BatchNorm and nonlinearity, before each transposed
+            convolution, from the smallest map on; none by default.
 
     Raises:
-        ValueError: If `size` is not `base` times a power of two.
+        ValueError: If `size` is not `base` times a power of two, or `extra` does not fit.
 
     Example:
         >>> import torch
@@ -66,7 +99,7 @@ class DCGANGenerator(nn.Module):
         torch.Size([2, 3, 32, 32])
 
     References:
-        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, section 5.4.
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4.
     """
 
     def __init__(
@@ -78,23 +111,38 @@ class DCGANGenerator(nn.Module):
         latent: int = 128,
         base: int = 4,
         init: Scheme = "tflib",
+        norm: bool = True,
+        project_norm: Literal["features", "maps"] = "features",
+        act: str = "relu",
+        constant: bool = False,
+        extra: Sequence[int] = (),
     ) -> None:
         super().__init__()
         stages = stages_between(base, size)
-        width = dim << (stages - 1)
+        width = dim if constant else dim << (stages - 1)
+        fold = inflation(act)
+        kind: NormName = "batch" if norm else "none"
         self.latent = latent
         self.base = base
-        self.project = nn.Linear(latent, width * base * base)
-        # One statistic per feature, not per map: the paper's code normalises before it reshapes.
-        self.project_norm = nn.BatchNorm1d(width * base * base)
+        features = fold * width * base * base
+        self.project = nn.Linear(latent, features)
+        # The code normalises before it reshapes at 32x32, and after it at 64x64.
+        self.project_norm: nn.Module = normalisation(kind, fold * width)
+        if norm and project_norm == "features":
+            self.project_norm = nn.BatchNorm1d(features)
+        self.by_features = project_norm == "features"
+        self.act = activation(act)
+        self.refinements = nn.ModuleList()
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
-        for stage in range(stages):
+        for stage, more in enumerate(refinements_of(extra, stages)):
+            self.refinements.append(refined(width, more, kind, act))
             last = stage == stages - 1
-            out = channels if last else width // 2
-            self.convolutions.append(nn.ConvTranspose2d(width, out, KERNEL, stride=2, padding=1))
+            out = channels if last else width if constant else width // 2
+            wide = out if last else fold * out
+            self.convolutions.append(nn.ConvTranspose2d(width, wide, KERNEL, stride=2, padding=1))
             if not last:
-                self.norms.append(nn.BatchNorm2d(out))
+                self.norms.append(normalisation(kind, wide))
             width = out
         initialise(self, init)
 
@@ -107,18 +155,21 @@ class DCGANGenerator(nn.Module):
         Returns:
             Images in [-1, 1], shape `(batch, channels, size, size)`.
         """
-        x = functional.relu(self.project_norm(self.project(z)))
+        x: Tensor = self.project(z)
+        if self.by_features:
+            x = self.project_norm(x)
         x = x.reshape(x.shape[0], -1, self.base, self.base)
+        x = self.act(x if self.by_features else self.project_norm(x))
         for index, convolution in enumerate(self.convolutions):
-            x = convolution(x)[:, :, :-1, :-1]
-            x = functional.relu(self.norms[index](x)) if index < len(self.norms) else functional.tanh(x)
+            x = convolution(self.refinements[index](x))[:, :, :-1, :-1]
+            x = self.act(self.norms[index](x)) if index < len(self.norms) else functional.tanh(x)
         return x
 
 
 class DCGANDiscriminator(nn.Module):
     """Score images: stride-2 5x5 convolutions with LeakyReLU(0.2), then a linear layer.
 
-    There is no normalisation, so that the score of an image does not depend on its batch and the
+    By default there is no normalisation, so that the score of an image does not depend on its batch and the
     curvature of a gradient penalty is right. TensorFlow's SAME padding at stride 2 is (1, 2).
 
     Args:
@@ -126,10 +177,15 @@ class DCGANDiscriminator(nn.Module):
         size: Height and width of the images, in pixels.
         dim: Width of the first hidden map, in channels.
         base: Height and width of the last map, in pixels.
-        init: Initial weights, see `initialise`; the paper's are `tflib`.
+        init: Initial weights, see `initialise`; the paper's are `tflib` at 32x32 and `uniform` at 64x64.
+        norm: Normalisation after all convolutions but the first, see `normalisation`; the paper's are
+            `batch`, and for WGAN-GP none at 32x32 and `layer` at 64x64.
+        act: The nonlinearity, see `activation`; `gated` doubles the channels before it.
+        extra: Further 3x3 convolutions, each with normalisation and nonlinearity, after each strided
+            convolution, from the smallest map on; none by default.
 
     Raises:
-        ValueError: If `size` is not `base` times a power of two.
+        ValueError: If `size` is not `base` times a power of two, or `extra` does not fit.
 
     Example:
         >>> import torch
@@ -137,19 +193,35 @@ class DCGANDiscriminator(nn.Module):
         torch.Size([2])
 
     References:
-        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, section 5.4.
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4.
     """
 
     def __init__(
-        self, *, channels: int = 3, size: int = 32, dim: int = 64, base: int = 4, init: Scheme = "tflib"
+        self,
+        *,
+        channels: int = 3,
+        size: int = 32,
+        dim: int = 64,
+        base: int = 4,
+        init: Scheme = "tflib",
+        norm: NormName = "none",
+        act: str = "leaky-relu",
+        extra: Sequence[int] = (),
     ) -> None:
         super().__init__()
         stages = stages_between(base, size)
+        fold = inflation(act)
+        self.act = activation(act)
         self.convolutions = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        self.refinements = nn.ModuleList()
         width = channels
-        for stage in range(stages):
-            self.convolutions.append(nn.Conv2d(width, dim << stage, KERNEL, stride=2))
-            width = dim << stage
+        for stage, more in enumerate(reversed(refinements_of(extra, stages))):
+            out = dim << stage
+            self.convolutions.append(nn.Conv2d(width, fold * out, KERNEL, stride=2))
+            self.norms.append(normalisation("none" if stage == 0 else norm, fold * out))
+            self.refinements.append(refined(out, more, norm, act))
+            width = out
         self.score = nn.Linear(width * base * base, 1)
         initialise(self, init)
 
@@ -163,6 +235,30 @@ class DCGANDiscriminator(nn.Module):
             One real number an image (a logit, or a critic's value), shape `(batch,)`.
         """
         x = images
-        for convolution in self.convolutions:
-            x = functional.leaky_relu(convolution(functional.pad(x, (1, 2, 1, 2))), LEAK)
+        for index, convolution in enumerate(self.convolutions):
+            x = convolution(functional.pad(x, (1, 2, 1, 2)))
+            x = self.refinements[index](self.act(self.norms[index](x)))
         return cast("Tensor", self.score(x.flatten(1))).squeeze(1)
+
+
+def refined(width: int, count: int, norm: NormName, act: str) -> nn.Sequential:
+    """Make 3x3 convolutions that keep size and width, each with normalisation and nonlinearity.
+
+    Args:
+        width: Channels of the maps.
+        count: How many convolutions.
+        norm: The normalisation.
+        act: The nonlinearity.
+
+    Returns:
+        The layers; the identity for none.
+
+    Example:
+        >>> len(refined(8, 2, "batch", "relu"))
+        6
+    """
+    layers: list[nn.Module] = []
+    for _ in range(count):
+        wide = inflation(act) * width
+        layers += [nn.Conv2d(width, wide, 3, padding=1), normalisation(norm, wide), activation(act)]
+    return nn.Sequential(*layers)
