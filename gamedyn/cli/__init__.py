@@ -18,6 +18,7 @@ import tyro
 
 from gamedyn.cli.demo import Demo
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.study import StudyCommand
 from gamedyn.cli.train import Train
 
 OUT_OF_MEMORY = "gamedyn: error: out of memory: choose smaller sizes"
@@ -58,6 +59,7 @@ def subcommands(train: Train) -> Any:
     return (
         Annotated[Icr, tyro.conf.subcommand("icr")]
         | Annotated[Train, tyro.conf.subcommand("train", default=train)]
+        | Annotated[StudyCommand, tyro.conf.subcommand("study")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
     )
 

@@ -1,0 +1,208 @@
+"""`gamedyn study`: a comparison of methods over seeds, run by run, continued where it stopped.
+
+The class holds the flags; everything heavy is imported when `run` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import tyro
+
+from gamedyn.gan.studies import STUDIES, Job, Scale, Study
+
+if TYPE_CHECKING:
+    from gamedyn.gan.studies.study import Row
+
+StudyName: TypeAlias = Literal["icr-cifar10", "wgan-gp-cifar10", "cifar10-short", "digits-long"]
+DIGITS = "gamedyn.gan.metrics.digits:digit_features"
+
+
+@dataclass
+class StudyCommand:
+    """Compare methods over losses, regularisers, learning rates and seeds; draws the scores as curves."""
+
+    name: Annotated[StudyName, tyro.conf.Positional]
+    """Which comparison."""
+    scale: Scale = "laptop"
+    """Sizes: smoke (digits, seconds), laptop (hours on two processors), paper (the source's, for a GPU)."""
+    out: Path | None = None
+    """Folder of its rows, runs and picture; by default studies/<name>-<scale>."""
+    extractor: str | None = None
+    """Features of the Fréchet distance, as for gamedyn train; digits bring their own."""
+    data_root: str | None = None
+    """Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder."""
+    device: str = "cpu"
+    """Where the networks live."""
+    processes: int = 1
+    """Runs at a time, each with one thread if there are several."""
+    shard: str = "1/1"
+    """This machine's share of the runs, i/n, where several share the folder."""
+    seeds: tuple[int, ...] | None = None
+    """Seeds of the reported runs; by default 1 2 3."""
+    steps: int | None = None
+    """Generator steps of every reported run, in place of the study's."""
+    list: bool = False
+    """Print what is missing, and stop."""
+    draw: bool = False
+    """Draw and print what is there, without running anything."""
+
+    def run(self) -> None:
+        """Do what is missing, then draw and print all that is there.
+
+        Raises:
+            ValueError: If a flag is wrong.
+        """
+        from gamedyn.gan.studies.sweep import ROWS, read_rows, sweep
+
+        study = self.study()
+        folder = self.out or Path("studies", f"{self.name}-{self.scale}")
+        rows = read_rows(folder / ROWS)
+        if self.list:
+            missing = study.missing(rows)
+            print("\n".join(job.key for job in missing))
+            print(f"{len(missing)} of {len(study.jobs(rows))} runs missing in {folder}")
+            return
+        if not self.draw:
+            print(f"study: {study.title}; {len(study.missing(rows))} runs to do -> {folder}")
+            job = RunJob(self.device, self.data_root, 1 if self.processes > 1 else None)
+            rows = sweep(study, folder, job, processes=self.processes, shard=read_shard(self.shard))
+        report(study, rows, folder)
+
+    def study(self) -> Study:
+        """Give the study with its flags applied.
+
+        Returns:
+            The study.
+
+        Raises:
+            ValueError: If a flag is wrong, or the images need an extractor and none is named.
+        """
+        of_digits = self.scale == "smoke" or self.name == "digits-long"
+        extractor = self.extractor or (DIGITS if of_digits else None)
+        if extractor is None:
+            raise ValueError(
+                f"{self.name} compares scores on CIFAR-10, so --extractor is needed: "
+                "cifarnet:FOLDER or inception:PATH"
+            )
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"--steps must be at least 1, got {self.steps}")
+        study = STUDIES[self.name](self.scale, extractor)
+        if self.seeds is not None:
+            study = replace(study, seeds=self.seeds)
+        if self.steps is not None:
+            methods = [replace(method, steps=None) for method in study.methods]
+            study = replace(study, methods=methods, steps=self.steps)
+        return study
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Does one run of a study; a process of its own imports it."""
+
+    device: str
+    data_root: str | None
+    threads: int | None
+
+    def __call__(self, job: Job, folder: Path) -> str:
+        """Train, from the newest checkpoint if there is one.
+
+        Args:
+            job: The run.
+            folder: Its folder.
+
+        Returns:
+            Why it ended early; empty if it did not.
+
+        Raises:
+            ValueError: If a setting is wrong.
+        """
+        from gamedyn.cli.steppers import make_stepper
+        from gamedyn.gan.runs import has_begun
+        from gamedyn.gan.training import build_trainer
+        from gamedyn.optimizers import DivergenceError
+
+        config = replace(job.config, device=self.device, data_root=self.data_root, threads=self.threads)
+        trainer = build_trainer(config, make_stepper, folder, resume=has_begun(folder))
+        try:
+            trainer.run()
+        except DivergenceError as error:
+            return f"step {trainer.step}: {error}"
+        except ValueError as error:
+            if "diverged" not in str(error):
+                raise
+            return f"step {trainer.step}: {error}"
+        return ""
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """Read `i/n`.
+
+    Args:
+        text: The flag.
+
+    Returns:
+        Both numbers.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> read_shard("2/8")
+        (2, 8)
+    """
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdigit() and count.isdigit()):
+        raise ValueError(f"--shard must be i/n, such as 1/4, got {text!r}")
+    return int(number), int(count)
+
+
+def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
+    """Draw the study's curves and print its table.
+
+    Args:
+        study: The study.
+        rows: Its finished runs.
+        folder: Where the picture goes.
+    """
+    from gamedyn.plotting.studies import score_curves
+    from gamedyn.plotting.style import save
+
+    found = {method: own for method, own in study.reported(rows).items() if own}
+    if not found:
+        print("no reported run is finished yet: nothing to draw")
+        return
+    print(table(study, rows))
+    caption = f"{study.claim} Lines: means over seeds; bands: least to largest."
+    picture = save(score_curves(found, title=study.title, caption=caption), folder / f"{study.name}.png")
+    print(f"picture: {picture}")
+
+
+def table(study: Study, rows: Sequence[Row]) -> str:
+    """Write the finished runs as a table in Markdown.
+
+    Args:
+        study: The study.
+        rows: Its finished runs.
+
+    Returns:
+        A line for each method.
+    """
+    from gamedyn.gan.studies.figures import summary
+
+    found = summary(study, rows)
+    lines = [
+        "| method | lr | seeds (failed) | steps | last third | at equal steps | at equal time | s/step |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for line in found:
+        spread = "" if line.deviation is None else f" ± {line.deviation:.1f}"
+        lines.append(
+            f"| {line.method} | {line.rate:g} | {line.seeds} ({line.failed}) | {line.steps:,} "
+            f"| {line.mean:.1f}{spread} | {line.at_equal_steps:.1f} | {line.at_equal_time:.1f} "
+            f"| {line.seconds:.3g} |"
+        )
+    return "\n".join(lines)

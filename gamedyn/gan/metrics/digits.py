@@ -1,0 +1,70 @@
+"""Features for digits, of a small classifier that is trained in a second where it is needed."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gamedyn.gan.data.digits import load_digits
+
+EPOCHS, BATCH, WIDTH = 20, 32, 64
+
+
+def digit_features(images: Tensor) -> Tensor:
+    """Give the features of scikit-learn's digits that a classifier of them learns.
+
+    The classifier (two convolutions, a hidden layer of 64, trained on the 1,498 training digits from a fixed
+    seed) is made at the first call in a process. Distances on its features rank generators of digits among
+    themselves; they are comparable with nothing else, and with another version of torch only roughly.
+
+    Args:
+        images: Shape `(n, 1, 8, 8)`, in [-1, 1].
+
+    Returns:
+        Shape `(n, 64)`, non-negative.
+
+    Example:
+        >>> digit_features(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 64])
+    """
+    with torch.inference_mode():
+        features: Tensor = digit_classifier()[:-1](images)
+    return features
+
+
+@functools.cache
+def digit_classifier() -> nn.Sequential:
+    """Train the classifier; torch's global generator is left as it was.
+
+    Returns:
+        The classifier in evaluation mode: images in [-1, 1], shape `(n, 1, 8, 8)`, to logits `(n, 10)`.
+
+    Raises:
+        ValueError: If scikit-learn, which has the digits, is not installed.
+    """
+    digits = load_digits()
+    everything = torch.arange(len(digits))
+    images, labels = digits.batch(everything), digits.labels
+    assert labels is not None
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            *(
+                nn.Conv2d(1, 16, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(16, 32, 3, stride=2, padding=1),
+                nn.ReLU(),
+            ),
+            *(nn.Flatten(), nn.Linear(32 * 16, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 10)),
+        )
+        optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+        for _ in range(EPOCHS):
+            for part in torch.split(torch.randperm(len(images)), BATCH):
+                optimizer.zero_grad()
+                loss = functional.cross_entropy(network(images[part]), labels[part])
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+                optimizer.step()
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,129 @@
+"""The comparisons of two papers on CIFAR-10: implicit competitive regularisation, and WGAN-GP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gamedyn.gan.studies.study import Method, Scale, Study
+
+ACGD: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4}
+ADAM: dict[str, Any] = {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.99}
+PENALTIES: dict[str, dict[str, Any]] = {
+    "": {},
+    " + weight decay": {"weight_decay": 1e-4},
+    " + gradient penalty": {"gp": 10.0},
+    " + spectral norm": {"spectral_norm": True},
+}
+
+
+def icr_cifar10(scale: Scale, extractor: str) -> Study:
+    """Give the study of Schäfer, Zheng and Anandkumar: which regulariser does which optimizer need.
+
+    Both losses (with Adam the minimax game becomes the non-saturating one, as in their code), four
+    regularisers of the discriminator, Adam and ACGD. The learning rate is theirs, 1e-4, for all. Gradient
+    penalties take five discriminator steps with Adam, as in the WGAN-GP paper, and one with ACGD, which moves
+    both players at once.
+
+    Args:
+        scale: `paper`: DIM 64, 468,600 generator steps; `laptop`: DIM 32, 1,500; `smoke`: digits, 4.
+        extractor: What features are taken by.
+
+    Returns:
+        The study.
+
+    References:
+        Schäfer, Zheng and Anandkumar, Implicit competitive regularization in GANs, 2020, section 4.
+    """
+    methods = []
+    for name, loss in (("WGAN", "wgan"), ("minimax", "minimax")):
+        for words, penalty in PENALTIES.items():
+            critics = {"n_critic": 5} if "gp" in penalty else {}
+            methods += [
+                Method(f"ACGD, {name}{words}", {**ACGD, "loss": loss, **penalty}),
+                Method(
+                    f"Adam, {'WGAN' if loss == 'wgan' else 'non-saturating'}{words}",
+                    {**ADAM, "loss": "wgan" if loss == "wgan" else "non-saturating", **penalty, **critics},
+                ),
+            ]
+    return Study(
+        name="icr-cifar10",
+        title="Which regulariser does which optimizer need? CIFAR-10",
+        claim="ACGD with the WGAN loss and no explicit regulariser reaches the best scores, and ACGD is more "
+        "consistent than Adam over losses and regularisers.",
+        shared=sizes(scale, extractor, paper=468_600, laptop=1_500),
+        methods=methods,
+        steps={"paper": 468_600, "laptop": 1_500, "smoke": 4}[scale],
+    )
+
+
+def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
+    """Give the study of Figure 3 of the WGAN-GP paper: clipping against the penalty, over steps and time.
+
+    Args:
+        scale: `paper`: DIM 128, 200,000 generator steps; `laptop`: DIM 32, 1,500; `smoke`: digits, 4.
+        extractor: What features are taken by.
+
+    Returns:
+        The study.
+
+    References:
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, figure 3; `gan_cifar.py` of its code.
+    """
+    rms: dict[str, Any] = {"optimizer": "rmsprop", "lr": 5e-5, "loss": "wgan", "n_critic": 5}
+    adam: dict[str, Any] = {"optimizer": "adam", "beta1": 0.5}
+    shared = sizes(scale, extractor, paper=200_000, laptop=1_500)
+    if scale == "paper":
+        shared |= {"dim": 128, "init": "tflib"}
+    return Study(
+        name="wgan-gp-cifar10",
+        title="Weight clipping against the gradient penalty, CIFAR-10",
+        claim="The gradient penalty beats weight clipping with the same RMSProp, and with Adam it is better "
+        "still; a DCGAN is faster in time, but less steady at the end.",
+        shared=shared,
+        methods=[
+            Method("WGAN, clipping, RMSProp", {**rms, "clip": 0.01, "critic_norm": "batch"}),
+            Method("WGAN-GP, RMSProp", {**rms, "gp": 10.0}),
+            Method(
+                "WGAN-GP, Adam", {**adam, "lr": 1e-4, "beta2": 0.9, "loss": "wgan", "n_critic": 5, "gp": 10.0}
+            ),
+            Method(
+                "DCGAN, Adam",
+                {**adam, "lr": 2e-4, "beta2": 0.999, "loss": "non-saturating", "critic_norm": "batch"},
+            ),
+        ],
+        steps={"paper": 200_000, "laptop": 1_500, "smoke": 4}[scale],
+    )
+
+
+def sizes(scale: Scale, extractor: str, *, paper: int, laptop: int) -> dict[str, Any]:
+    """Give what all runs of a CIFAR-10 study share.
+
+    Args:
+        scale: How large.
+        extractor: What features are taken by.
+        paper: Generator steps at the paper's scale.
+        laptop: Generator steps on two cores.
+
+    Returns:
+        Settings: at the smallest scale those of digits.
+    """
+    if scale == "smoke":
+        small = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8, "max_iter": 2}
+        return {**small, **scored(extractor, 2, 40), "log_every": 1, "sample_every": 4}
+    if scale == "laptop":
+        return {"dataset": "cifar10", "dim": 32, **scored(extractor, laptop // 6, 2_000)}
+    return {"dataset": "cifar10", "dim": 64, **scored(extractor, paper // 40, 50_000)}
+
+
+def scored(extractor: str, every: int, samples: int) -> dict[str, Any]:
+    """Give the settings of scores along the way.
+
+    Args:
+        extractor: What features are taken by.
+        every: Generator steps between two scores.
+        samples: Samples that a score is computed from.
+
+    Returns:
+        Settings.
+    """
+    return {"extractor": extractor, "eval_every": every, "eval_samples": samples}

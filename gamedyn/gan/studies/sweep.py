@@ -1,0 +1,174 @@
+"""Do the runs of a study in several processes; every finished one is a line that is never done again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from gamedyn.gan.runlog import read_log
+from gamedyn.gan.runs import LOG
+from gamedyn.gan.studies.study import Job, Row, Study, settings_of
+
+RunJob = Callable[[Job, Path], str]
+"""Does one run in its folder, continuing what is there; returns why it ended early, or nothing."""
+
+ROWS = "rows.jsonl"
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read finished runs.
+
+    Args:
+        path: The file; a missing one holds none.
+
+    Returns:
+        The rows in order, without a line that a killed process left unfinished: that run's checkpoint is
+        complete, so that it costs seconds to write it again.
+    """
+    rows: list[Row] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
+
+
+def sweep(
+    study: Study, folder: Path, run_job: RunJob, *, processes: int = 1, shard: tuple[int, int] = (1, 1)
+) -> list[Row]:
+    """Do what is missing of a study.
+
+    Runs are started in order as processes become free, and appended to `rows.jsonl` as they finish; a run
+    that is interrupted continues from its checkpoint the next time. Reported runs start once their method's
+    pilots are done; where other machines do those, call it again then.
+
+    Args:
+        study: The study.
+        folder: Where its rows and the folders of its runs are.
+        run_job: What does a run; importable by name, since each process imports it.
+        processes: Runs at a time.
+        shard: This machine's number and the number of machines: of all missing runs it does every so many.
+
+    Returns:
+        All finished rows.
+
+    Raises:
+        ValueError: If the shard or the number of processes makes no sense, or the rows are damaged.
+        OSError: If the folder cannot be written.
+    """
+    number, count = shard
+    if not 1 <= number <= count:
+        raise ValueError(f"shard must be i/n with 1 <= i <= n, got {number}/{count}")
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ROWS
+    running: dict[Future[str], Job] = {}
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    bar = tqdm(desc=study.name, unit="run", disable=None)
+    with bar, ProcessPoolExecutor(processes, mp_context=context) as pool:
+        try:
+            while True:
+                rows = read_rows(path)  # other machines may write to it, too
+                bar.total, bar.n = len(study.jobs(rows)), len(study.jobs(rows)) - len(study.missing(rows))
+                bar.refresh()
+                busy = {job.key for job in running.values()}
+                free = [job for job in study.missing(rows) if job.key not in busy]
+                free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
+                for job in free[: processes - len(running)]:
+                    running[pool.submit(run_job, job, folder / "runs" / job.key)] = job
+                if not running:
+                    return rows
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job = running.pop(future)
+                    append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
+    """Describe a finished run.
+
+    Args:
+        study: The study.
+        job: The run.
+        folder: Its folder, with the log.
+        failure: Why it ended early; empty if it did not.
+
+    Returns:
+        The row: the run's name, method and settings, its scores by step and seconds, and where it was done.
+    """
+    lines = read_log(folder / LOG)
+    curve, name = [], ""
+    for line in lines:
+        scored = [key for key in line if key.startswith(("FD", "FID"))]
+        if scored:
+            name = scored[0]
+            value = line[name]
+            known = isinstance(value, float | int) and math.isfinite(value)
+            curve.append(
+                {
+                    "step": line["step"],
+                    "seconds": round(line["seconds"], 2),
+                    "score": round(value, 3) if known else None,
+                }
+            )
+    return {
+        "study": study.name,
+        "run": job.key,
+        "method": job.method,
+        "pilot": job.pilot,
+        "settings": settings_of(job.config),
+        "score": name,
+        "curve": curve,
+        "skipped": lines[-1]["skipped"] if lines else 0,
+        "failure": failure,
+        **where(),
+    }
+
+
+def where() -> Mapping[str, Any]:
+    """Say on what a run was done.
+
+    Returns:
+        The date and the versions.
+    """
+    import torch
+
+    import gamedyn
+
+    return {
+        "gamedyn": gamedyn.__version__,
+        "torch": torch.__version__,
+        "processors": os.cpu_count(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def append(path: Path, row: Row) -> None:
+    """Add a line to a file and see it on the disk.
+
+    Args:
+        path: The file.
+        row: What to add.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    torn = bool(content) and not content.endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * torn + json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,167 @@
+"""Studies: which runs they need, how rates are chosen, what survives a crash, what the table says."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gamedyn.gan.studies import STUDIES, Method, Study
+from gamedyn.gan.studies.figures import band, mean_at, summary
+from gamedyn.gan.studies.study import Job, level
+from gamedyn.gan.studies.sweep import append, read_rows, sweep
+from gamedyn.plotting.studies import score_curves
+
+SMALL: dict[str, Any] = {"dataset": "digits", "dim": 4, "latent": 4, "batch_size": 4}
+
+
+def study(**changes: Any) -> Study:
+    """Two methods, two rates, two seeds."""
+    methods = [Method("ACGD", {"optimizer": "acgd"}), Method("Adam", {"optimizer": "adam"}, 6)]
+    given = {"shared": SMALL, "methods": methods, "steps": 4, "seeds": (1, 2), "rates": (1e-3, 1e-2)}
+    return Study(**{"name": "s", "title": "t", "claim": "c", "pilot_steps": 2, **given, **changes})
+
+
+def row(job: Job, *scores: float | None, failure: str = "", pace: float = 1.0) -> dict[str, Any]:
+    """A finished run with scores at 10, 20, ... steps."""
+    curve = [{"step": 10 * i, "seconds": 10 * i * pace, "score": s} for i, s in enumerate(scores, 1)]
+    return {
+        "run": job.key,
+        "method": job.method,
+        "pilot": job.pilot,
+        "curve": curve,
+        "failure": failure,
+        "score": "FD (x)",
+        "settings": {"lr": job.config.lr, "steps": job.config.steps},
+        "skipped": 0,
+    }
+
+
+def test_reported_runs_wait_for_their_learning_rate() -> None:
+    own = study()
+    pilots = own.jobs()
+    assert [job.pilot for job in pilots] == [True] * 4
+    assert {job.config.seed for job in pilots} == {0}
+    assert {job.config.steps for job in pilots} == {2}
+    rows = [row(pilots[0], 9.0), row(pilots[1], 5.0)]  # ACGD's: the second rate is better
+    assert own.rate(own.methods[0], rows) == 1e-2
+    assert own.rate(own.methods[1], rows) is None
+    reported = [job for job in own.jobs(rows) if not job.pilot]
+    assert [(job.method, job.config.lr, job.config.seed, job.config.steps) for job in reported] == [
+        ("ACGD", 1e-2, 1, 4),
+        ("ACGD", 1e-2, 2, 4),
+    ]
+    rows += [row(pilots[2], 3.0), row(pilots[3], 4.0)]
+    assert [job.config.steps for job in own.jobs(rows) if job.method == "Adam" and not job.pilot] == [6, 6]
+    assert len(own.missing(rows)) == 4
+
+
+def test_a_failed_pilot_is_never_chosen() -> None:
+    own = study()
+    pilots = own.jobs()[:2]
+    assert own.rate(own.methods[0], [row(pilots[0], 9.0), row(pilots[1], 1.0, failure="step 7")]) == 1e-3
+    assert own.rate(own.methods[0], [row(pilots[0], 9.0), row(pilots[1], 1.0, None)]) == 1e-3
+
+
+def test_without_rates_everything_is_reported_at_once() -> None:
+    jobs = study(rates=(), methods=[Method("ACGD", {"optimizer": "acgd", "lr": 0.5})]).jobs()
+    assert [(job.config.lr, job.config.seed) for job in jobs] == [(0.5, 1), (0.5, 2)]
+
+
+def test_the_seed_that_chooses_is_not_reported() -> None:
+    with pytest.raises(ValueError, match="seed 0 chooses"):
+        study(seeds=(0, 1))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_every_study_names_different_runs(name: str, scale: Any) -> None:
+    keys = [job.key for job in STUDIES[name](scale, "package:features").jobs()]
+    assert len(keys) == len(set(keys)) >= 12
+
+
+def test_runs_are_judged_by_the_mean_of_their_last_third() -> None:
+    job = study().jobs()[0]
+    assert level(row(job, 9.0, 9.0, 9.0, 9.0, 2.0, 4.0)) == 3.0
+    assert level(row(job)) == math.inf
+
+
+def train_badly(job: Job, folder: Path) -> str:
+    """Stands for a run: writes the log of one, or fails."""
+    folder.mkdir(parents=True)
+    rate = float(job.config.lr or 0.0)
+    lines = [{"step": s, "seconds": s / 2, "skipped": 0, "FD (x)": 100 * rate + s} for s in (1, 2)]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return "step 2: diverged" if rate == 1e-2 and job.config.optimizer == "adam" else ""
+
+
+def test_a_sweep_does_every_run_once_and_pilots_first(tmp_path: Path) -> None:
+    own = study()
+    rows = sweep(own, tmp_path, train_badly, processes=2)
+    assert len(rows) == 8
+    assert own.missing(rows) == []
+    assert all(found["pilot"] for found in rows[:2])
+    assert {found["settings"]["lr"] for found in rows if not found["pilot"]} == {1e-3}
+    assert [found["failure"] for found in rows].count("step 2: diverged") == 1
+    assert rows[0]["curve"][0] == {"step": 1, "seconds": 0.5, "score": 1.1}
+    # nothing is left to do, so nothing is done: the folders would be in the way
+    assert sweep(own, tmp_path, train_badly) == rows
+
+
+def test_shards_share_the_work(tmp_path: Path) -> None:
+    own = study(rates=())
+    first = sweep(own, tmp_path, train_badly, shard=(1, 2))
+    both = sweep(own, tmp_path, train_badly, shard=(2, 2))
+    assert 0 < len(first) < len(both) == 4
+
+
+@pytest.mark.parametrize("shard", [(0, 2), (3, 2)])
+def test_a_shard_that_does_not_exist_is_named(shard: tuple[int, int], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shard must be i/n"):
+        sweep(study(), tmp_path, train_badly, shard=shard)
+
+
+def test_a_torn_line_costs_its_run_only(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    append(path, {"run": "a"})
+    with path.open("a") as file:
+        file.write('{"run": "b", "cur')
+    append(path, {"run": "c"})
+    assert [found["run"] for found in read_rows(path)] == ["a", "c"]
+
+
+def test_the_summary_compares_at_equal_steps_and_equal_time() -> None:
+    own = study(rates=())
+    jobs = {(job.method, job.config.seed): job for job in own.jobs()}
+    rows = [
+        row(jobs["ACGD", 1], 8.0, 6.0, 4.0, pace=2.0),
+        row(jobs["ACGD", 2], 10.0, 8.0, 6.0, pace=2.0),
+        row(jobs["Adam", 1], 20.0, 10.0),
+        row(jobs["Adam", 2], 30.0, None),
+    ]
+    acgd, adam = summary(own, rows)
+    assert (acgd.mean, acgd.deviation, acgd.seeds, acgd.failed) == (5.0, pytest.approx(2**0.5), 2, 0)
+    assert (acgd.at_equal_steps, acgd.at_equal_time, acgd.seconds) == (7.0, 9.0, 2.0)
+    assert (adam.mean, adam.deviation, adam.failed, adam.at_equal_steps) == (10.0, None, 1, 10.0)
+
+
+def test_bands_span_the_seeds() -> None:
+    runs = [{"curve": [{"step": 1, "score": a}, {"step": 2, "score": 1.0}]} for a in (2.0, 4.0)]
+    places, mean, least, most = band(runs, "step")
+    assert (places.tolist(), mean.tolist()) == ([1.0, 2.0], [3.0, 1.0])
+    assert (least.tolist(), most.tolist()) == ([2.0, 1.0], [4.0, 1.0])
+    assert mean_at(runs, "step", 1.5) == 2.0
+
+
+def test_curves_show_every_method_twice() -> None:
+    own = study(rates=())
+    rows = {job.method: [row(job, 9.0, 5.0)] for job in own.jobs()}
+    figure = score_curves(rows, title="t", caption="c")
+    left, right = figure.axes
+    assert [line.get_label() for line in left.lines] == ["ACGD (1)", "Adam (1)"]
+    assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
+    with pytest.raises(ValueError, match="no run has a score"):
+        score_curves({"ACGD": [row(own.jobs()[0])]}, title="t")
