@@ -5,8 +5,9 @@ Document  F. Schäfer, H. Zheng, A. Anandkumar, "Implicit competitive regulariza
 Figure    the two panels on f = x² + 10xy + y²: phase plane, and y against the iteration
 Claim     SimGD at step sizes (0.09, 0.01) converges to the origin although y, which maximises, gains by
           leaving it: with x held, y diverges. The factor a step is the spectral radius 0.962497
-Command   python examples/icr_quadratic.py
-Time      6 s on one CPU core
+Command   gamedyn reproduce icr_quadratic
+          python examples/icr_quadratic.py
+Time      6 s on one CPU core at every scale
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import tyro
 
 from gamedyn.dynamics import growth, trajectory
+from gamedyn.experiments import Experiment, Scale
 from gamedyn.games import Quadratic
 from gamedyn.optimizers import SimGD
 from gamedyn.plotting.planar import with_and_without_answer
@@ -25,8 +27,10 @@ from gamedyn.plotting.style import save
 class Args:
     """Arguments of the example."""
 
+    scale: Scale = "laptop"
+    """Sizes; here all are the paper's."""
     out: Path = Path("runs/examples")
-    """Folder for the picture."""
+    """Folder for the picture, its arrays and the findings."""
     steps: int = 100
     """Steps of each run."""
     lr: float = 0.09
@@ -38,31 +42,33 @@ class Args:
 def main(args: Args) -> None:
     """Run SimGD twice, once with x held, and compare the growth with the spectral radius."""
     print(__doc__)
-    game = Quadratic.icr()
-    paths = {}
-    for name, lr in {"in play": args.lr, "alone": 0.0}.items():
-        x, y = game.parameters()
-        optimizer = SimGD([x], [y], lr=lr, max_lr=args.max_lr)
-        paths[name] = trajectory(optimizer, game.closure(x, y), args.steps)
-    both, alone = ((path.x[:, 0], path.y[:, 0]) for path in paths.values())
+    with Experiment(__file__, args.scale, args.out) as experiment:
+        game = Quadratic.icr()
+        paths = {}
+        for name, lr in {"in play": args.lr, "alone": 0.0}.items():
+            x, y = game.parameters()
+            optimizer = SimGD([x], [y], lr=lr, max_lr=args.max_lr)
+            paths[name] = trajectory(optimizer, game.closure(x, y), args.steps)
+        both, alone = ((path.x[:, 0], path.y[:, 0]) for path in paths.values())
+        print(f"in play:  y = 1 -> {both[1][-1]:.4g}, x = 0.4 -> {both[0][-1]:.4g}")
+        print(f"alone:    y = 1 -> {alone[1][-1]:.4g}, x held at 0.4")
 
-    radius = float(game.spectral_radius(SimGD, args.lr, args.max_lr))
-    measured = float(growth(game, SimGD, game.start, lr=args.lr, max_lr=args.max_lr, steps=2000))
-    print(f"in play:  y = 1 -> {both[1][-1]:.4g}, x = 0.4 -> {both[0][-1]:.4g}")
-    print(f"alone:    y = 1 -> {alone[1][-1]:.4g}, x held at 0.4")
-    print(f"growth of log-distance a step: {measured:+.6f} measured over 2000 steps, log of the spectral")
-    print(f"radius {radius:.6f}; in play it must be negative while y alone grows")
+        radius = float(game.spectral_radius(SimGD, args.lr, args.max_lr))
+        measured = float(growth(game, SimGD, game.start, lr=args.lr, max_lr=args.max_lr, steps=2000))
+        experiment.keep(x=both[0], y=both[1], y_alone=alone[1])
+        experiment.find("spectral radius in play", radius, "<", 1.0)
+        experiment.find("growth of log-distance a step in play, over 2000 steps", measured, "<", 0.0)
+        experiment.find("y alone at the end, from 1", float(alone[1][-1]), ">", 1.0)
 
-    picture = with_and_without_answer(
-        both,
-        alone,
-        lr=(args.lr, args.max_lr),
-        caption="SimGD on f = x² + 10xy + y²; x minimises, y maximises. Alone, y runs away from the origin, "
-        f"its worst point. In play both converge to it (factor {radius:.4f} a step). Right: linear between "
-        "−1 and 1, logarithmic beyond.",
-    )
-    print("wrote", save(picture, args.out / "icr_quadratic.png"))
-    print("claim:", "held" if measured < 0 and radius < 1 and alone[1][-1] > 1 else "did not hold")
+        picture = with_and_without_answer(
+            both,
+            alone,
+            lr=(args.lr, args.max_lr),
+            caption="SimGD on f = x² + 10xy + y²; x minimises, y maximises. Alone, y runs away from the "
+            f"origin, its worst point. In play both converge to it (factor {radius:.4f} a step). Right: "
+            "linear between −1 and 1, logarithmic beyond.",
+        )
+        experiment.drawn(save(picture, args.out / "icr_quadratic.png"))
 
 
 if __name__ == "__main__":

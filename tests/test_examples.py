@@ -64,7 +64,7 @@ def test_example_runs_small(example: str, tmp_path: Path) -> None:
             line.removeprefix("wrote ") for line in done.stdout.splitlines() if line.startswith("wrote ")
         ]
         assert pictures
-        assert sorted(pictures) == sorted(str(path) for path in tmp_path.iterdir())
+        assert sorted(pictures) == sorted(str(path) for path in tmp_path.glob("*.png"))
 
 
 def test_quickstart_is_the_readmes_snippet_and_learns_the_circle() -> None:

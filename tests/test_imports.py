@@ -18,6 +18,7 @@ ALLOWED = {
     "games": {"dynamics"},
     "gan": {"games", "solvers"},
     "plotting": set(),
+    "experiments": {"gan"},
 }
 
 

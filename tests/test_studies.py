@@ -13,7 +13,7 @@ from gamedyn.gan.studies import STUDIES, Method, Study
 from gamedyn.gan.studies.figures import band, mean_at, summary
 from gamedyn.gan.studies.study import Job, level
 from gamedyn.gan.studies.sweep import append, read_rows, sweep
-from gamedyn.plotting.studies import score_curves
+from gamedyn.plotting.studies import Curve, score_curves
 
 SMALL: dict[str, Any] = {"dataset": "digits", "dim": 4, "latent": 4, "batch_size": 4}
 
@@ -103,10 +103,11 @@ def test_a_sweep_does_every_run_once_and_pilots_first(tmp_path: Path) -> None:
     rows = sweep(own, tmp_path, train_badly, processes=2)
     assert len(rows) == 8
     assert own.missing(rows) == []
-    assert all(found["pilot"] for found in rows[:2])
+    assert rows[0]["pilot"]
     assert {found["settings"]["lr"] for found in rows if not found["pilot"]} == {1e-3}
     assert [found["failure"] for found in rows].count("step 2: diverged") == 1
-    assert rows[0]["curve"][0] == {"step": 1, "seconds": 0.5, "score": 1.1}
+    first = next(found for found in rows if found["run"] == own.jobs()[0].key)
+    assert first["curve"][0] == {"step": 1, "seconds": 0.5, "score": 1.1}
     # nothing is left to do, so nothing is done: the folders would be in the way
     assert sweep(own, tmp_path, train_badly) == rows
 
@@ -157,11 +158,12 @@ def test_bands_span_the_seeds() -> None:
 
 
 def test_curves_show_every_method_twice() -> None:
-    own = study(rates=())
-    rows = {job.method: [row(job, 9.0, 5.0)] for job in own.jobs()}
-    figure = score_curves(rows, title="t", caption="c")
+    curves = [
+        Curve(name, ([1, 2], [0.1, 0.2]), [9, 5], [8, 4], [10, 6], name == "Adam")
+        for name in ("ACGD", "Adam")
+    ]
+    figure = score_curves(curves, title="t", score="FD (x)", caption="c")
     left, right = figure.axes
-    assert [line.get_label() for line in left.lines] == ["ACGD (1)", "Adam (1)"]
+    assert [line.get_label() for line in left.lines] == ["ACGD", "Adam"]
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
-    with pytest.raises(ValueError, match="no run has a score"):
-        score_curves({"ACGD": [row(own.jobs()[0])]}, title="t")
+    assert left.get_ylabel() == "FD (x), lower is better"

@@ -18,6 +18,7 @@ import tyro
 
 from gamedyn.cli.demo import Demo
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.reproduce import Reproduce
 from gamedyn.cli.study import StudyCommand
 from gamedyn.cli.train import Train
 
@@ -60,6 +61,7 @@ def subcommands(train: Train) -> Any:
         Annotated[Icr, tyro.conf.subcommand("icr")]
         | Annotated[Train, tyro.conf.subcommand("train", default=train)]
         | Annotated[StudyCommand, tyro.conf.subcommand("study")]
+        | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
     )
 

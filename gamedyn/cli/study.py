@@ -168,17 +168,28 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
         rows: Its finished runs.
         folder: Where the picture goes.
     """
-    from gamedyn.plotting.studies import score_curves
+    from gamedyn.gan.studies.figures import band
+    from gamedyn.plotting.studies import Curve, score_curves
     from gamedyn.plotting.style import save
 
-    found = {method: own for method, own in study.reported(rows).items() if own}
+    found = {name: [row for row in own if row["curve"]] for name, own in study.reported(rows).items()}
+    found = {name: own for name, own in found.items() if own}
     if not found:
         print("no reported run is finished yet: nothing to draw")
         return
     print(table(study, rows))
-    caption = f"{study.claim} Lines: means over seeds; bands: least to largest."
-    picture = save(score_curves(found, title=study.title, caption=caption), folder / f"{study.name}.png")
-    print(f"picture: {picture}")
+    curves = []
+    for name, own in found.items():
+        steps, mean, least, most = band(own, "step")
+        minutes = band(own, "seconds")[0] / 60.0
+        dashed = own[0]["settings"]["optimizer"] not in {"cgd", "acgd"}
+        curves.append(Curve(f"{name} ({len(own)})", (steps, minutes), mean, least, most, dashed))
+    score = next(iter(found.values()))[0]["score"]
+    caption = (
+        f"{study.claim} Solid: competitive optimizers. Bands: from the least to the largest of the seeds."
+    )
+    figure = score_curves(curves, title=study.title, score=score, caption=caption)
+    print(f"picture: {save(figure, folder / f'{study.name}.png')}")
 
 
 def table(study: Study, rows: Sequence[Row]) -> str:

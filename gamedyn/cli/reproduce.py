@@ -1,0 +1,78 @@
+"""`gamedyn reproduce`: run a published experiment, and say whether its claim held.
+
+The class holds the flags; everything heavy is imported when `run` is called.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gamedyn.experiments.catalogue import Entry, read_catalogue
+from gamedyn.experiments.experiment import Scale
+from gamedyn.experiments.page import page, read_records
+
+
+@dataclass
+class Reproduce:
+    """Reproduce a figure of a paper: one script, one picture, and whether the claim held."""
+
+    name: Annotated[str, tyro.conf.Positional] = ""
+    """Which experiment; --list names them."""
+    scale: Scale = "laptop"
+    """Sizes: smoke (seconds), laptop (at most 20 minutes on two processors), paper (the source's own)."""
+    out: Path | None = None
+    """Folder of pictures, arrays and numbers; by default runs/reproduce-<scale>."""
+    list: bool = False
+    """Name the experiments, their documents and claims."""
+    all: bool = False
+    """Run every experiment that has no result in the folder yet, and write one page, gallery.md."""
+
+    def run(self) -> None:
+        """Run what was named.
+
+        Raises:
+            ValueError: If the name is unknown, or none was given.
+        """
+        entries = read_catalogue()
+        if self.list:
+            for entry in entries.values():
+                print(
+                    f"{entry.name:28s} {entry.header.get('document', '')}; {entry.header.get('figure', '')}"
+                )
+                print(f"{'':28s} {entry.header['claim']}")
+            return
+        folder = self.out or Path("runs", f"reproduce-{self.scale}")
+        if self.all:
+            self._run_all(entries, folder)
+            return
+        if self.name not in entries:
+            problem = f"there is no experiment {self.name!r}" if self.name else "name an experiment, or --all"
+            raise ValueError(f"{problem}; gamedyn reproduce --list names them")
+        if code := self._run_one(entries[self.name], folder):
+            raise ValueError(f"{self.name} ended with exit code {code}")
+
+    def _run_all(self, entries: dict[str, Entry], folder: Path) -> None:
+        done = read_records(folder, entries)
+        failed = []
+        for entry in entries.values():
+            if entry.name in done and done[entry.name]["scale"] == self.scale:
+                print(f"{entry.name}: done before")
+            elif self._run_one(entry, folder):
+                failed.append(entry.name)
+        target = folder / "gallery.md"
+        target.write_text(page(entries, read_records(folder, entries), folder, target), encoding="utf-8")
+        print(f"page: {target}")
+        if failed:
+            raise ValueError(f"these ended with an error: {', '.join(failed)}")
+
+    def _run_one(self, entry: Entry, folder: Path) -> int:
+        """Run a script in a process of its own, and return its exit code."""
+        print(f"--- {entry.name}: {entry.title}", flush=True)
+        command = [sys.executable, str(entry.path), "--scale", self.scale, "--out", str(folder)]
+        return subprocess.run(command, check=False).returncode

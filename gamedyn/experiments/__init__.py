@@ -1,0 +1,6 @@
+"""What an experiment's script needs beside the library: sizes, finished parts, findings and their page."""
+
+from gamedyn.experiments.catalogue import Entry, read_catalogue
+from gamedyn.experiments.experiment import Experiment, Finding, Scale
+
+__all__ = ["Entry", "Experiment", "Finding", "Scale", "read_catalogue"]

@@ -1,0 +1,214 @@
+"""One run of an experiment's script: its finished parts, what it found, and the files that it leaves."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import gamedyn
+from gamedyn.gan.atomic import write_atomically
+
+Scale = Literal["smoke", "laptop", "paper"]
+"""How large: seconds, for tests; at most 20 minutes on two processors; the source's own settings."""
+Relation = Literal["<", "<=", ">", ">="]
+Arrays = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number that was measured, beside the bound that it must meet for the claim to hold.
+
+    Args:
+        what: The number in words, with its unit.
+        number: The number; one that is not finite meets no bound.
+        relation: How it must stand to the bound.
+        bound: The bound.
+
+    Example:
+        >>> Finding("spectral radius in play", 0.96, "<", 1.0).held
+        True
+    """
+
+    what: str
+    number: float
+    relation: Relation
+    bound: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the number meets the bound."""
+        if not math.isfinite(self.number):
+            return False
+        return {
+            "<": self.number < self.bound,
+            "<=": self.number <= self.bound,
+            ">": self.number > self.bound,
+            ">=": self.number >= self.bound,
+        }[self.relation]
+
+    def __str__(self) -> str:
+        verdict = "held" if self.held else "did not hold"
+        return f"{self.what}: {self.number:.4g}, needs {self.relation} {self.bound:.4g}: {verdict}"
+
+
+class Experiment:
+    """The frame of an experiment's script.
+
+    Inside the block the script does its work in parts, draws, and states what it found. At the end of the
+    block the verdict is printed as the last line, and all is written beside the pictures: NAME.json and, for
+    what `keep` was given, NAME.npz. A script that is stopped loses the part that it was at.
+
+    Args:
+        script: The script's `__file__`; its name is the experiment's.
+        scale: How large.
+        out: Folder of the results.
+
+    Example:
+        >>> import tempfile
+        >>> with Experiment("xy.py", "smoke", Path(tempfile.mkdtemp())) as experiment:
+        ...     run = experiment.part("cgd", lambda: {"radius": [1.0, 0.5]})
+        ...     experiment.find("radius at the end", run["radius"][-1], "<", 1.0)
+        radius at the end: 0.5, needs < 1: held
+        claim: held
+    """
+
+    def __init__(self, script: str, scale: Scale, out: Path) -> None:
+        self.name = Path(script).stem
+        self.scale = scale
+        self.folder = out
+        self.findings: list[Finding] = []
+        self.pictures: list[Path] = []
+        self._arrays: dict[str, Any] = {}
+        self._before = 0.0  # seconds of parts that an earlier start finished
+        self._start = time.perf_counter()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def part(self, key: str, work: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
+        """Do a part of the work, or read what it gave when an earlier start finished it.
+
+        Args:
+            key: The part in one word, with everything that makes it another part: method, seed, size.
+            work: Gives the part's results as arrays.
+
+        Returns:
+            The arrays.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        path = self.folder / "parts" / f"{self.name}-{self.scale}-{key}.npz"
+        if path.exists():
+            try:
+                with np.load(path, allow_pickle=False) as found:
+                    arrays = {name: found[name] for name in found.files}
+                self._before += float(arrays.pop("seconds"))
+            except (ValueError, KeyError, zipfile.BadZipFile):
+                path.unlink()  # damaged: do it again
+            else:
+                return arrays
+        start = time.perf_counter()
+        arrays = {name: np.asarray(value) for name, value in work().items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, {**arrays, "seconds": time.perf_counter() - start})
+        return arrays
+
+    def keep(self, **arrays: Any) -> None:
+        """Name arrays behind the pictures, so that they can be drawn again.
+
+        Args:
+            arrays: Array-like values by name.
+        """
+        self._arrays.update(arrays)
+
+    def drawn(self, picture: Path) -> None:
+        """Note a picture that was written.
+
+        Args:
+            picture: Its path.
+        """
+        self.pictures.append(picture)
+        print("wrote", picture)
+
+    def find(self, what: str, number: float, relation: Relation, bound: float) -> None:
+        """State a number and the bound that decides, and print them.
+
+        Args:
+            what: The number in words, with its unit.
+            number: The number.
+            relation: How it must stand to the bound for the claim to hold.
+            bound: The bound.
+        """
+        finding = Finding(what, float(number), relation, float(bound))
+        self.findings.append(finding)
+        print(finding)
+
+    def __enter__(self) -> Experiment:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        if self._arrays:
+            write_arrays(self.folder / f"{self.name}.npz", self._arrays)
+        held = bool(self.findings) and all(finding.held for finding in self.findings)
+        record = {
+            "name": self.name,
+            "scale": self.scale,
+            "held": held,
+            "findings": [
+                {**asdict(finding), "number": repr_of(finding.number), "held": finding.held}
+                for finding in self.findings
+            ],
+            "pictures": [picture.name for picture in self.pictures],
+            "seconds": round(self._before + time.perf_counter() - self._start, 1),
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "gamedyn": gamedyn.__version__,
+            "processors": os.cpu_count(),
+        }
+        text = json.dumps(record, indent=1) + "\n"
+        write_atomically(self.folder / f"{self.name}.json", text.encode())
+        if self.findings:
+            print("claim:", "held" if held else "did not hold")
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays into one file that is whole or not there.
+
+    Args:
+        path: The file.
+        arrays: Array-like values by name.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    buffer = io.BytesIO()
+    found: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
+    np.savez_compressed(buffer, **found)
+    write_atomically(path, buffer.getvalue())
+
+
+def repr_of(number: float) -> float | None:
+    """Give a number as JSON has it.
+
+    Args:
+        number: Any number.
+
+    Returns:
+        The number; `None` for one that is not finite.
+    """
+    return number if math.isfinite(number) else None

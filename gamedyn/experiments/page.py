@@ -1,0 +1,118 @@
+"""One page in Markdown of what the experiments found."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gamedyn.experiments.catalogue import Entry
+
+Record = Mapping[str, Any]
+UNITS = ((3600.0, "h"), (60.0, "min"))
+
+
+def read_records(folder: Path, entries: Mapping[str, Entry]) -> dict[str, Record]:
+    """Read what finished experiments left.
+
+    Args:
+        folder: Their folder.
+        entries: The experiments to look for.
+
+    Returns:
+        Records by name, those that are there.
+    """
+    paths = {name: folder / f"{name}.json" for name in entries}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+
+def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Path, target: Path) -> str:
+    """Write the page: a table of all, then each experiment with its pictures.
+
+    Args:
+        entries: The experiments.
+        records: What the finished ones found.
+        folder: Where their pictures are.
+        target: Where the page will lie, for its links.
+
+    Returns:
+        The page's text.
+    """
+    lines = [
+        "# Gallery",
+        "",
+        "Every experiment: what its source claims, the numbers that decide, and the picture. Drawn by",
+        "`gamedyn reproduce --all`.",
+        "",
+        "| experiment | document, figure | criterion: number | held | time |",
+        "|---|---|---|---|---|",
+    ]
+    for name, entry in entries.items():
+        where = f"{entry.header.get('document', '')}; {entry.header.get('figure', '')}"
+        record = records.get(name)
+        if record is None:
+            lines.append(f"| {name} | {where} | not run | – | – |")
+            continue
+        numbers = "; ".join(criterion(found) for found in record["findings"])
+        verdict = "yes" if record["held"] else "**no**"
+        lines.append(f"| [{name}](#{name}) | {where} | {numbers} | {verdict} | {spent(record['seconds'])} |")
+    for name, record in records.items():
+        entry = entries[name]
+        lines += [
+            "",
+            f'<a id="{name}"></a>',
+            "",
+            f"## {entry.title}",
+            "",
+            f"*Claim.* {entry.header['claim']}",
+            "",
+        ]
+        lines += [
+            f"- {criterion(found)}: {'held' if found['held'] else 'did not hold'}"
+            for found in record["findings"]
+        ]
+        lines += [
+            "",
+            f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, "
+            f"{record['processors']} processors, {spent(record['seconds'])}",
+        ]
+        if "note" in entry.header:
+            lines += ["", entry.header["note"]]
+        for picture in record["pictures"]:
+            link = Path(os.path.relpath(folder / picture, target.parent)).as_posix()
+            lines += ["", f"![{entry.title}]({link})"]
+    return "\n".join(lines) + "\n"
+
+
+def criterion(finding: Mapping[str, Any]) -> str:
+    """Write a finding's number and its bound.
+
+    Args:
+        finding: One of a record's findings.
+
+    Returns:
+        For instance `radius: 0.962 (needs < 1)`.
+    """
+    number = "not finite" if finding["number"] is None else f"{finding['number']:.4g}"
+    return f"{finding['what']}: {number} (needs {finding['relation']} {finding['bound']:.4g})"
+
+
+def spent(seconds: float) -> str:
+    """Write a time.
+
+    Args:
+        seconds: The time.
+
+    Returns:
+        It in the largest unit that fits.
+
+    Example:
+        >>> spent(90.0), spent(4.2)
+        ('1.5 min', '4 s')
+    """
+    for size, unit in UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,116 @@
+"""The frame of experiments: findings, finished parts, the catalogue and the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gamedyn.cli import main
+from gamedyn.experiments import Experiment, Finding, read_catalogue
+from gamedyn.experiments.page import page, read_records
+
+
+@pytest.mark.parametrize(
+    ("number", "relation", "held"),
+    [(1.0, "<", False), (1.0, "<=", True), (1.0, ">", False), (1.0, ">=", True), (0.5, "<", True)],
+)
+def test_a_finding_holds_by_its_relation(number: float, relation: str, held: bool) -> None:
+    assert Finding("x", number, relation, 1.0).held is held
+
+
+@pytest.mark.parametrize("relation", ["<", "<=", ">", ">="])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_no_claim_holds_by_a_number_that_is_not_finite(number: float, relation: str) -> None:
+    assert not Finding("x", number, relation, 1.0).held
+
+
+def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
+    calls = []
+
+    def work() -> dict[str, object]:
+        calls.append(1)
+        return {"value": [1.0, 2.0], "count": 3}
+
+    for _ in range(2):
+        with Experiment("own.py", "smoke", tmp_path) as experiment:
+            found = experiment.part("seed0", work)
+            assert found["value"].tolist() == [1.0, 2.0]
+            assert int(found["count"]) == 3
+            experiment.find("x", 1.0, ">", 0.0)
+    assert len(calls) == 1
+    (tmp_path / "parts" / "own-smoke-seed0.npz").write_bytes(b"PK torn")
+    Experiment("own.py", "smoke", tmp_path).part("seed0", work)
+    assert len(calls) == 2
+    Experiment("own.py", "laptop", tmp_path).part("seed0", work)  # another scale is another part
+    assert len(calls) == 3
+
+
+def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Experiment("own.py", "smoke", tmp_path) as experiment:
+        experiment.keep(curve=[1.0, 2.0])
+        experiment.find("gain", 3.0, ">", 2.0)
+        experiment.find("loss", math.nan, "<", 2.0)
+    record = json.loads((tmp_path / "own.json").read_text())
+    assert not record["held"]
+    assert [(f["number"], f["held"]) for f in record["findings"]] == [(3.0, True), (None, False)]
+    assert np.load(tmp_path / "own.npz")["curve"].tolist() == [1.0, 2.0]
+    assert capsys.readouterr().out.splitlines()[-1] == "claim: did not hold"
+
+
+def test_an_experiment_that_fails_or_finds_nothing_holds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Experiment("own.py", "smoke", tmp_path):
+        raise RuntimeError
+    assert not (tmp_path / "own.json").exists()
+    with Experiment("own.py", "smoke", tmp_path):
+        pass
+    assert json.loads((tmp_path / "own.json").read_text())["held"] is False
+
+
+SCRIPT = '''"""A small experiment.
+
+Document  a paper
+Figure    1
+Claim     one is less
+          than two
+Command   gamedyn reproduce small
+Time      1 s
+"""
+
+import sys
+from pathlib import Path
+
+from gamedyn.experiments import Experiment, Scale
+
+with Experiment(__file__, sys.argv[2], Path(sys.argv[4])) as experiment:
+    experiment.find("one", 1.0, "<", 2.0)
+'''
+
+
+def test_the_catalogue_reads_headers_and_the_page_lists_everything(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SCRIPT)
+    (tmp_path / "other.py").write_text(SCRIPT.replace("import Experiment", "import Finding"))  # no experiment
+    entries = read_catalogue(tmp_path)
+    assert list(entries) == ["small"]
+    assert entries["small"].header["claim"] == "one is less than two"
+    text = page(entries, read_records(tmp_path, entries), tmp_path, tmp_path / "gallery.md")
+    assert "| small | a paper; 1 | not run | – | – |" in text
+
+
+def test_reproduce_runs_what_is_missing_and_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.py").write_text(SCRIPT)
+    monkeypatch.setattr("gamedyn.experiments.catalogue.PLACES", (tmp_path,))
+    out = tmp_path / "out"
+    assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
+    assert "claim: held" in capfd.readouterr().out
+    text = (out / "gallery.md").read_text()
+    assert "one: 1 (needs < 2) | yes |" in text
+    assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
+    assert "small: done before" in capfd.readouterr().out
+    assert main(["reproduce", "large"]) == 2
+    assert "there is no experiment 'large'" in capfd.readouterr().err
