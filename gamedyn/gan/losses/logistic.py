@@ -1,39 +1,9 @@
-r"""GAN losses, written once for closures and for alternating optimizers.
-
-Player 0 is the generator and minimises; player 1 is the discriminator (critic). A zero-sum loss is
-one value `f` that the discriminator maximises; a general-sum loss is a pair, each entry minimised by
-its player. Calling a loss gives what `optimizer.step(closure)` wants; its `generator` and
-`discriminator` methods give the same game one player at a time, which is what two `torch.optim`
-optimizers in turn want: at equal scores the gradients agree.
-"""
+"""The logistic losses: a discriminator that estimates the probability of being real, by its logit."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from torch import Tensor
 from torch.nn import functional
-
-
-class GANLoss(Protocol):
-    """What the training loop needs of a loss."""
-
-    @property
-    def separable(self) -> bool:
-        """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
-
-    @property
-    def relative(self) -> bool:
-        """Whether the generator's part compares its scores with those of real samples."""
-
-    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Give the closure's value: one scalar (zero-sum) or one loss per player."""
-
-    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
-        """Give what the generator minimises, up to terms that do not depend on it."""
-
-    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        """Give what the discriminator minimises."""
 
 
 class Minimax:
@@ -151,71 +121,3 @@ class NonSaturating:
             The scalar that the discriminator minimises.
         """
         return functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
-
-
-class Wasserstein:
-    r"""The Wasserstein game between a generator and a critic, zero-sum and without a constraint.
-
-    .. math:: f = \mathbb{E}[D(x)] - \mathbb{E}[D(G(z))]
-
-    Nothing here keeps the critic Lipschitz: competitive optimizers train it as it is, while
-    alternating Adam needs clipping or a penalty.
-
-    Example:
-        >>> import torch
-        >>> float(Wasserstein()(torch.ones(4), torch.zeros(4)))
-        1.0
-
-    References:
-        Arjovsky et al., Wasserstein GAN, 2017, equation 3; Schäfer et al., Implicit competitive
-        regularization in GANs, 2020 (its training with ACGD and no regulariser).
-    """
-
-    separable = True
-    """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
-    relative = False
-    """Whether the generator's part compares its scores with those of real samples."""
-
-    def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        """Give `f`.
-
-        Args:
-            real_scores: The critic's values at real samples, shape `(batch,)`.
-            fake_scores: The critic's values at generated samples, shape `(batch,)`.
-
-        Returns:
-            The scalar that the generator minimises and the critic maximises.
-        """
-        return real_scores.mean() - fake_scores.mean()
-
-    def generator(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
-        """Give the generator's part of `f`.
-
-        Args:
-            fake_scores: The critic's values at generated samples, shape `(batch,)`.
-            real_scores: Not needed.
-
-        Returns:
-            Minus the mean value, to be minimised.
-        """
-        return -fake_scores.mean()
-
-    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        """Give `-f`.
-
-        Args:
-            real_scores: The critic's values at real samples, shape `(batch,)`.
-            fake_scores: The critic's values at generated samples, shape `(batch,)`.
-
-        Returns:
-            The scalar that the critic minimises.
-        """
-        return -self(real_scores, fake_scores)
-
-
-LOSSES: dict[str, GANLoss] = {
-    "minimax": Minimax(),
-    "non-saturating": NonSaturating(),
-    "wgan": Wasserstein(),
-}
-"""The losses by the names that a configuration uses."""
