@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,17 @@ class Batch:
     latent: Tensor
     real_labels: Tensor | None = None
     fake_labels: Tensor | None = None
+
+    def generated(self, generator: nn.Module) -> Tensor:
+        """Generate samples.
+
+        Args:
+            generator: Takes the latent vectors, and the classes where the batch has some.
+
+        Returns:
+            As many samples as latent vectors, carrying their graph.
+        """
+        fake: Tensor = (
+            generator(self.latent) if self.fake_labels is None else generator(self.latent, self.fake_labels)
+        )
+        return fake

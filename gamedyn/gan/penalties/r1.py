@@ -1,0 +1,56 @@
+"""The zero-centred gradient penalty on real samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gamedyn.gan.penalties.penalty import positive
+from gamedyn.gan.penalties.slopes import slopes
+
+
+@dataclass(frozen=True)
+class R1:
+    r"""Hold the discriminator flat at real samples.
+
+    .. math:: \frac{γ}{2} \, \mathbb{E}[\|∇D(x)\|_2^2]
+
+    Args:
+        gamma: `γ`.
+
+    Raises:
+        ValueError: If `gamma` is not positive.
+
+    Example:
+        >>> import torch
+        >>> critic = nn.Linear(2, 1)
+        >>> _ = nn.init.constant_(critic.weight, 3.0)
+        >>> round(float(R1(0.1)(critic, torch.zeros(4, 2), torch.ones(4, 2)).detach()), 4)
+        0.9
+
+    References:
+        Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?, 2018,
+        equation 9.
+    """
+
+    gamma: float = 10.0
+
+    per_sample = True
+    """Whether it differentiates single samples' scores in the samples."""
+
+    def __post_init__(self) -> None:
+        positive(self.gamma, "gamma of R1")
+
+    def __call__(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """Give the penalty.
+
+        Args:
+            discriminator: The discriminator.
+            real: Real samples.
+            fake: Generated ones; not used.
+
+        Returns:
+            The scalar.
+        """
+        return self.gamma / 2 * slopes(discriminator, real).square().sum(1).mean()
