@@ -14,6 +14,8 @@ from gamedyn.gan.losses import LOSSES
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 
+SEPARABLE = sorted(name for name, loss in LOSSES.items() if loss.separable)
+
 Act = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
 

@@ -13,9 +13,10 @@ from torch.nn import functional
 from gamedyn.gan.curvature import affine
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.network import LinearisedNetwork
+from gamedyn.gan.curvature.scores import derivatives
 from gamedyn.gan.losses import LOSSES
 from gamedyn.gan.models.pairs import build_pair
-from gamedyn.gan.objective import GANObjective, derivatives
+from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers import ACGD, CGD
 from gamedyn.optimizers.closure import linearise
 

@@ -1,39 +1,28 @@
-"""A GAN as one object: the closure of a step, which linearises its game by structure."""
+"""A GAN as one object, from which an optimizer gets the closure of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import warnings
+from collections.abc import Sequence
 from itertools import chain
-from typing import TypeAlias, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.auxiliary import AuxiliaryClassifier
+from gamedyn.gan.batch import Batch
+from gamedyn.gan.closure import GANClosure
 from gamedyn.gan.config import PrecisionName
-from gamedyn.gan.curvature.discriminator import ScoreCurvature
-from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
+from gamedyn.gan.curvature.fallback import AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
-from gamedyn.gan.curvature.precision import relaxed_dtype, relaxed_maps
-from gamedyn.gan.curvature.products import listed, products
+from gamedyn.gan.curvature.precision import relaxed_dtype
 from gamedyn.gan.curvature.retrace import Retrace
 from gamedyn.gan.curvature.rule import UnsupportedError
-from gamedyn.gan.curvature.subbatch import (
-    FirstColumns,
-    FirstRows,
-    ImageMap,
-    MixedDerivative,
-    count_of,
-    first_curvature,
-    first_images,
-)
+from gamedyn.gan.curvature.subbatch import FirstColumns, FirstRows, ImageMap, MixedDerivative
 from gamedyn.gan.losses import GANLoss
-from gamedyn.gan.models.statistics import frozen_running_statistics
-from gamedyn.solvers import Linearisation
-from gamedyn.solvers.vectors import Vector
-
-Losses: TypeAlias = Tensor | tuple[Tensor, Tensor]
-Curvature: TypeAlias = ScoreCurvature | AutogradCurvature
+from gamedyn.gan.penalties import Penalty
+from gamedyn.gan.penalties.slopes import misleading_layers
 
 
 class GANObjective:
@@ -54,7 +43,8 @@ class GANObjective:
         generator: Player 0, from latent vectors to samples.
         discriminator: Player 1, from samples to one score each, of shape `(batch,)` or `(batch, 1)`.
         loss: The game; a loss that couples different samples' scores, or real with fake ones, must say
-            `separable = False` and is differentiated by autograd.
+            `separable = False` and is differentiated by autograd, unless it says `paired = True`: each fake
+            then meets one real sample.
         curvature_batch: The fraction of the fakes that products are taken on, in `(0, 1]`; gradients always
             come from the whole batch. A fraction `c` makes a product cost about `c` of a whole one and `K` an
             unbiased estimate of the whole batch's: a step solves a noisier game. On DCGANs the steps of
@@ -66,6 +56,12 @@ class GANObjective:
             end stay exact. It does so for float32 networks with fast rules, on a CPU with AMX or AVX512-BF16
             and on CUDA from Ampere on; anywhere else, and for float64 networks, products stay exact, and
             `relaxed_dtype` is None.
+        penalties: What the discriminator minimises besides its loss: in a zero-sum game it maximises `f - P`.
+            Penalties see fakes cut off from the generator, so products do not know them.
+        noise: Standard deviation of instance noise on both inputs of the discriminator, see `noise.noised`;
+            an attribute that may change between steps.
+        auxiliary: Weights of the classes' cross-entropy (0.1 and 1 by default), for a discriminator that
+            returns scores and class logits; the game is general-sum then, and differentiated by autograd.
 
     Raises:
         ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable;
@@ -95,6 +91,9 @@ class GANObjective:
         *,
         curvature_batch: float = 1.0,
         precision: PrecisionName = "float32",
+        penalties: Sequence[Penalty] = (),
+        noise: float = 0.0,
+        auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
         if not 0.0 < curvature_batch <= 1.0:
             raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
@@ -107,13 +106,18 @@ class GANObjective:
         self.loss = loss
         self.curvature_batch = curvature_batch
         self.precision = precision
+        self.penalties = tuple(penalties)
+        self.noise = noise
+        self.auxiliary = auxiliary or AuxiliaryClassifier()
+        self._warned = False
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the loss) is differentiated by autograd, or a part of the fakes costs as much as
         all of them; empty where neither is so."""
         self._traces = {"generator": Retrace(), "discriminator": Retrace()}
         self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
         if not getattr(loss, "separable", False):
-            self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
+            if not getattr(loss, "paired", False):
+                self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
             if curvature_batch < 1.0:
                 raise ValueError(
                     f"curvature_batch must be 1 for {type(loss).__name__}, which does not say that it is "
@@ -127,17 +131,28 @@ class GANObjective:
             return None
         return relaxed_dtype(chain(self.generator.parameters(), self.discriminator.parameters()))
 
-    def on(self, real: Tensor, latent: Tensor) -> GANClosure:
+    def on(
+        self,
+        real: Tensor,
+        latent: Tensor,
+        real_labels: Tensor | None = None,
+        fake_labels: Tensor | None = None,
+    ) -> GANClosure:
         """Return the closure of one step.
+
+        What a step needs of torch's global generator (noise, a penalty's weights) is drawn here, so that
+        every evaluation of the closure sees the same game.
 
         Args:
             real: A batch of samples.
             latent: A batch of latent vectors.
+            real_labels: Classes of the samples, for a discriminator with class logits.
+            fake_labels: Classes to generate; the generator is then called with both.
 
         Returns:
             What `opt.step(...)` takes.
         """
-        return GANClosure(self, real, latent)
+        return GANClosure(self, Batch(real, latent, real_labels, fake_labels))
 
     def linearised_generator(
         self, latent: Tensor, parameters: Sequence[Tensor]
@@ -152,6 +167,36 @@ class GANObjective:
         """Run the discriminator once on the fakes, keeping its linearisation."""
         network = self._linearised("discriminator", self.discriminator, fakes)
         return AutogradDiscriminator(self.discriminator, fakes, parameters) if network is None else network
+
+    def linearised_scores(
+        self, samples: Tensor, parameters: Sequence[Tensor]
+    ) -> LinearisedNetwork | AutogradGenerator:
+        """Run the discriminator once on the real samples, keeping how its scores move with its weights."""
+        network = self._linearised("discriminator", self.discriminator, samples)
+        return AutogradGenerator(self.discriminator, samples, parameters) if network is None else network
+
+    def note_classes(self, batch: Batch) -> bool:
+        """Note that a batch with classes is left to autograd; say whether it has some."""
+        has_classes = batch.real_labels is not None or batch.fake_labels is not None
+        if has_classes:
+            self.fallbacks["classes"] = "a conditional game is differentiated by autograd as a whole"
+        else:
+            self.fallbacks.pop("classes", None)
+        return has_classes
+
+    def warn_of_third_derivatives(self) -> None:
+        """Warn, once, where a penalty's own curvature would be wrong: curvature is being asked for."""
+        if self._warned or not any(getattr(penalty, "per_sample", False) for penalty in self.penalties):
+            return
+        self._warned = True
+        if kinds := misleading_layers(self.discriminator):
+            warnings.warn(
+                f"torch's third derivatives of {' and '.join(kinds)} are wrong by 20 to 34 %, so a gradient "
+                "penalty's own curvature cannot be trusted (the mixed derivatives of this step are exact): "
+                "use GroupNorm in the discriminator",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def note_part(self, *maps: ImageMap | MixedDerivative) -> None:
         """Note why products on a part of the fakes cost as much as on all, where they do."""
@@ -175,126 +220,3 @@ class GANObjective:
             for buffer, before in zip(network.buffers(), buffers, strict=True):
                 buffer.data.copy_(before)  # by `.data`: a graph may hold them
             return None
-
-
-class GANClosure:
-    """One batch of a game: a closure, and its linearisation by structure.
-
-    BatchNorm's running statistics advance with the first evaluation only, so once a step also where an
-    optimizer asks again (`AltGD`).
-
-    Args:
-        objective: The game.
-        real: A batch of samples.
-        latent: A batch of latent vectors.
-    """
-
-    def __init__(self, objective: GANObjective, real: Tensor, latent: Tensor) -> None:
-        self._objective = objective
-        self._real = real
-        self._latent = latent
-        self._evaluated = False
-
-    def __call__(self) -> Losses:
-        """Evaluate the losses.
-
-        Returns:
-            One scalar (zero-sum) or one loss per player, carrying their graphs.
-        """
-        game = self._objective
-        with ExitStack() as frozen:
-            if self._evaluated:
-                for network in (game.generator, game.discriminator):
-                    frozen.enter_context(frozen_running_statistics(network))
-            self._evaluated = True
-            fake = game.generator(self._latent)
-            return game.loss(game.discriminator(self._real), game.discriminator(fake))
-
-    def linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation | None:
-        """Evaluate the game once, with its gradients and mixed products.
-
-        Args:
-            x: The generator's parameters.
-            y: The discriminator's parameters.
-
-        Returns:
-            The linearisation; None for a loss that is not separable, under autocast, or without parameters.
-        """
-        game = self._objective
-        if not x or not y:  # one player is frozen as a whole: nothing is coupled
-            return None
-        if "loss" in game.fallbacks or torch.is_autocast_enabled(self._latent.device.type):
-            return None
-        self._evaluated = True
-        generator = game.linearised_generator(self._latent, x)
-        with torch.enable_grad():
-            scores_of_real = game.discriminator(self._real)
-        discriminator = game.linearised_discriminator(generator.output, y)
-        fake = discriminator.output if isinstance(discriminator, LinearisedNetwork) else discriminator.scores
-        losses = game.loss(scores_of_real.detach(), fake)
-        players = losses if isinstance(losses, tuple) else (losses,)
-
-        mixed = any(
-            not isinstance(network, LinearisedNetwork) or network.mixes_samples
-            for network in (generator, discriminator)
-        )
-        count = count_of(game.curvature_batch, len(generator.output), mixed=mixed)
-
-        def loss_of(player: int) -> Callable[[Tensor], Tensor]:
-            def loss(scores: Tensor) -> Tensor:
-                value = game.loss(scores_of_real.detach(), scores)
-                return value[player] if isinstance(value, tuple) else value
-
-            return loss
-
-        def curvature(player: int) -> Curvature:
-            if isinstance(discriminator, AutogradDiscriminator):
-                return discriminator.curvature(loss_of(player), products=count is None)
-            return ScoreCurvature(discriminator, *derivatives(loss_of(player), fake))
-
-        curvatures = [curvature(player) for player in range(len(players))]
-        image, weights = curvatures[0].gradients()
-        if len(curvatures) > 1:
-            weights = curvatures[1].gradients()[1]
-        gradient_x = listed(generator.pull(image), x)
-        gradient_y = listed(weights, y)
-        of_real = self._of_real(scores_of_real, fake, y)
-        gradient_y = [total + part for total, part in zip(gradient_y, of_real, strict=True)]
-        images: ImageMap = generator
-        derivatives_of: list[MixedDerivative] = [*curvatures]
-        if count is not None:
-            images = first_images(generator, game.generator, self._latent, x, count)
-            derivatives_of = [
-                first_curvature(whole, game.discriminator, generator.output, y, loss_of(player), fake, count)
-                for player, whole in enumerate(curvatures)
-            ]
-        game.note_part(images, *derivatives_of)
-        dtype = game.relaxed_dtype
-        relaxed = None if dtype is None else relaxed_maps(images, derivatives_of, dtype)
-        return Linearisation(
-            tuple(loss.detach() for loss in players) if isinstance(losses, tuple) else losses.detach(),
-            gradient_x,
-            gradient_y,
-            *products(images, derivatives_of, x, y),
-            None if relaxed is None else products(*relaxed, x, y),
-        )
-
-    def _of_real(self, scores: Tensor, fake: Tensor, y: Sequence[Tensor]) -> Vector:
-        """Return the gradient of player 1's loss through the real samples."""
-        with torch.enable_grad():
-            value = self._objective.loss(scores, fake)
-        own = value[1] if isinstance(value, tuple) else value
-        if not own.requires_grad or not y:
-            return [torch.zeros_like(parameter) for parameter in y]
-        return list(torch.autograd.grad(own, list(y), allow_unused=True, materialize_grads=True))
-
-
-def derivatives(loss: Callable[[Tensor], Tensor], scores: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return a separable loss's first and second derivatives in each score; None for a vanishing second."""
-    with torch.enable_grad():
-        leaf = scores.detach().clone().requires_grad_(True)
-        (first,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
-        if not first.requires_grad:
-            return first.detach(), None
-        (second,) = torch.autograd.grad(first.sum(), leaf)
-    return first.detach(), second

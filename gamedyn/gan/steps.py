@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.auxiliary import AuxiliaryClassifier, scores_and_classes
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import PrecisionName
 from gamedyn.gan.losses import GANLoss
+from gamedyn.gan.models.statistics import frozen_running_statistics
+from gamedyn.gan.noise import noised
 from gamedyn.gan.objective import GANObjective
+from gamedyn.gan.penalties import Penalty, clip_weights, total_penalty
+from gamedyn.gan.penalties.penalty import positive
 
 Losses = Tensor | tuple[Tensor, ...]
 DrawBatch = Callable[[], Batch]
@@ -61,8 +67,9 @@ class StepRecord:
     """What one step gives to the log.
 
     Args:
-        loss_generator: What the generator minimised (`f` of a zero-sum game).
-        loss_discriminator: What the discriminator minimised (`-f` of a zero-sum game).
+        loss_generator: What the generator minimised (`f` of a zero-sum game, less the penalties where one
+            optimizer moves both players).
+        loss_discriminator: What the discriminator minimised, penalties included (`-f` of a zero-sum game).
         iterations: Iterations of the linear solve; 0 for optimizers that solve nothing.
         residual: True relative residual of the solve.
         products: Products with half of the mixed Hessian.
@@ -79,6 +86,9 @@ class StepRecord:
 
 class Stepper(Protocol):
     """What the training loop is handed: both networks and a way to draw batches go in, both networks move."""
+
+    noise: float
+    """Standard deviation of instance noise; may change between steps."""
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
@@ -102,6 +112,10 @@ class Simultaneous:
         optimizer: The optimizer; the generator's parameters minimise, the discriminator's maximise.
         curvature_batch: The fraction of the fakes that products are taken on, see `GANObjective`.
         precision: The precision of products, see `GANObjective`.
+        penalties: What the discriminator minimises besides its loss, see `GANObjective`.
+        noise: Standard deviation of instance noise on both inputs of the discriminator; an attribute that may
+            change between steps.
+        auxiliary: Weights of the classes' cross-entropy, see `GANObjective`.
     """
 
     def __init__(
@@ -110,10 +124,16 @@ class Simultaneous:
         *,
         curvature_batch: float = 1.0,
         precision: PrecisionName = "float32",
+        penalties: Sequence[Penalty] = (),
+        noise: float = 0.0,
+        auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.curvature_batch = curvature_batch
         self.precision = precision
+        self.penalties = tuple(penalties)
+        self.noise = noise
+        self.auxiliary = auxiliary
         self._game: GANObjective | None = None
 
     def step(
@@ -131,7 +151,7 @@ class Simultaneous:
             Losses and the solve's figures.
 
         Raises:
-            ValueError: If `curvature_batch` or `precision` is wrong.
+            ValueError: If `curvature_batch`, `precision` or `noise` is wrong, or classes are missing.
         """
         if self._game is None or (self._game.generator, self._game.discriminator, self._game.loss) != (
             generator,
@@ -144,9 +164,14 @@ class Simultaneous:
                 loss,
                 curvature_batch=self.curvature_batch,
                 precision=self.precision,
+                penalties=self.penalties,
+                auxiliary=self.auxiliary,
             )
+        self._game.noise = self.noise
         batch = draw()
-        value = self.optimizer.step(self._game.on(batch.real, batch.latent))
+        value = self.optimizer.step(
+            self._game.on(batch.real, batch.latent, batch.real_labels, batch.fake_labels)
+        )
         if isinstance(value, Tensor):
             generator_loss = float(value)
             discriminator_loss = -generator_loss
@@ -184,50 +209,126 @@ class Simultaneous:
 class Alternating:
     """Steps of two `torch.optim` optimizers in turn, the usual way to train a GAN.
 
-    The discriminator moves first, on fakes cut off from the generator; then the generator moves
-    against the new discriminator with the same fakes. The generator runs forward once a step, so its
-    BatchNorm statistics advance once, and both ways of stepping see the same samples and noise.
+    A step is `n_critic` steps of the discriminator, each on a batch of its own with fakes cut off from the
+    generator, and then one of the generator, with the fakes (noise and instance noise) of the last of these
+    batches, against the discriminator as it is then. The generator's BatchNorm statistics advance once a
+    step, with these last fakes, and both ways of stepping see the same samples and noise.
 
     Args:
         generator_optimizer: Moves the generator.
         discriminator_optimizer: Moves the discriminator.
+        n_critic: Steps of the discriminator to one of the generator.
+        clip: Bound that all of the discriminator's parameters are clipped to after each of its steps.
+        penalties: What the discriminator minimises besides its loss.
+        noise: Standard deviation of instance noise on both inputs of the discriminator; an attribute that may
+            change between steps.
+        auxiliary: Weights of the classes' cross-entropy (0.1 and 1 by default), for a discriminator that
+            returns scores and class logits.
+
+    Raises:
+        ValueError: If `n_critic` is not a whole number of at least 1, or `clip` is not positive.
+
+    Example:
+        >>> from functools import partial
+        >>> from gamedyn.gan.losses import Wasserstein
+        >>> from gamedyn.gan.penalties import GradientPenalty
+        >>> G, D = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        >>> adams = (torch.optim.Adam(net.parameters(), lr=1e-4, betas=(0.0, 0.9)) for net in (G, D))
+        >>> wgan_gp = Alternating(*adams, n_critic=5, penalties=[GradientPenalty(10.0)])
+        >>> wgan_gp.step(G, D, Wasserstein(), partial(Batch, torch.randn(8, 3), torch.randn(8, 2))).skipped
+        False
+
+    References:
+        Arjovsky et al., Wasserstein GAN, 2017, Algorithm 1; Gulrajani et al., Improved Training of
+        Wasserstein GANs, 2017, Algorithm 1.
+
+    Notes:
+        Algorithm 1 draws new noise for the generator's step; here it answers the critic's last batch, which
+        is what the other steppers do. The code of WGAN-GP has the generator move first, but not in its first
+        iteration: the same sequence of steps but for one at the end.
     """
 
     def __init__(
-        self, generator_optimizer: torch.optim.Optimizer, discriminator_optimizer: torch.optim.Optimizer
+        self,
+        generator_optimizer: torch.optim.Optimizer,
+        discriminator_optimizer: torch.optim.Optimizer,
+        *,
+        n_critic: int = 1,
+        clip: float | None = None,
+        penalties: Sequence[Penalty] = (),
+        noise: float = 0.0,
+        auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
+        if type(n_critic) is not int or n_critic < 1:
+            raise ValueError(f"n_critic must be a whole number of at least 1, got {n_critic!r}")
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
+        self.n_critic = n_critic
+        self.clip = None if clip is None else positive(clip, "clip")
+        self.penalties = tuple(penalties)
+        self.noise = noise
+        self.auxiliary = auxiliary or AuxiliaryClassifier()
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
-        """Do one step of each player.
+        """Do `n_critic` steps of the discriminator and one of the generator.
 
         Args:
             generator: Player 0.
             discriminator: Player 1.
             loss: The game.
-            draw: Gives the next batch.
+            draw: Gives the next batch; called `n_critic` times.
 
         Returns:
-            Both losses.
+            Both losses, the discriminator's of its last step.
 
         Raises:
-            ValueError: If a loss is not finite: ordinary optimizers would write it into the weights.
+            ValueError: If a loss is not finite: ordinary optimizers would write it into the weights; or if
+                classes are missing.
         """
-        batch = draw()
-        fake = generator(batch.latent)
-        discriminator_loss = loss.discriminator(discriminator(batch.real), discriminator(fake.detach()))
-        move(self.discriminator_optimizer, discriminator_loss)
+        for left in reversed(range(self.n_critic)):
+            batch = draw()
+            real, noise = noised(batch, self.noise)
+            with ExitStack() as unseen:
+                if left:  # only the last fakes lead back to the generator, and count in its statistics
+                    unseen.enter_context(torch.no_grad())
+                    unseen.enter_context(frozen_running_statistics(generator))
+                fake = batch.generated(generator)
+                fake = fake if noise is None else fake + noise
+            discriminator_loss = self._of_discriminator(discriminator, loss, batch, real, fake.detach())
+            move(self.discriminator_optimizer, discriminator_loss)
+            if self.clip is not None:
+                clip_weights(discriminator, self.clip)
         # Only the way through the discriminator to its input is wanted now, not its weights' gradients.
-        discriminator.requires_grad_(False)
-        try:
-            generator_loss = loss.generator(discriminator(fake))
+        with without_gradients(discriminator):
+            generator_loss = self._of_generator(discriminator, loss, batch, real, fake)
             move(self.generator_optimizer, generator_loss)
-        finally:
-            discriminator.requires_grad_(True)
         return StepRecord(float(generator_loss.detach()), float(discriminator_loss.detach()))
+
+    def _of_discriminator(
+        self, discriminator: nn.Module, loss: GANLoss, batch: Batch, real: Tensor, fake: Tensor
+    ) -> Tensor:
+        """Return all that the discriminator minimises."""
+        real_scores, real_classes = scores_and_classes(discriminator(real))
+        fake_scores, _ = scores_and_classes(discriminator(fake))
+        value = loss.discriminator(real_scores, fake_scores)
+        if real_classes is not None:
+            value = value + self.auxiliary.of_discriminator(real_classes, batch)
+        penalty = total_penalty(self.penalties, discriminator, real, fake)
+        return value if penalty is None else value + penalty
+
+    def _of_generator(
+        self, discriminator: nn.Module, loss: GANLoss, batch: Batch, real: Tensor, fake: Tensor
+    ) -> Tensor:
+        """Return all that the generator minimises."""
+        scores, classes = scores_and_classes(discriminator(fake))
+        real_scores: Tensor | None = None
+        if loss.relative:
+            with frozen_running_statistics(discriminator):  # they have seen these samples
+                real_scores, _ = scores_and_classes(discriminator(real))
+        value = loss.generator(scores, real_scores)
+        return value if classes is None else value + self.auxiliary.of_generator(classes, batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Give both optimizers' states.
@@ -266,3 +367,23 @@ def move(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
     optimizer.step()
+
+
+@contextmanager
+def without_gradients(network: nn.Module) -> Iterator[None]:
+    """Take a network's parameters as constants inside the block.
+
+    Args:
+        network: The network; which of its parameters are trained is as before afterwards.
+
+    Yields:
+        Nothing.
+    """
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)

@@ -76,7 +76,28 @@ class AutogradDiscriminator:
         with torch.enable_grad():
             self._fakes = fakes.detach().requires_grad_(True)
             self._scores = network(self._fakes.clone())  # which it may overwrite
+        self._adjoint: tuple[Tensor, Tensor] | None = None
         self.scores = self._scores.detach()
+
+    def push(self, dot: Tensor) -> Tensor:
+        """Return the scores' tangent as the fakes move."""
+        if self._adjoint is None:
+            with torch.enable_grad():
+                cotangent = torch.zeros_like(self._scores, requires_grad=True)
+                pulled = torch.autograd.grad(
+                    self._scores, self._fakes, cotangent, create_graph=True, materialize_grads=True
+                )
+            self._adjoint = cotangent, pulled[0]
+        cotangent, adjoint = self._adjoint
+        if not adjoint.requires_grad:
+            return torch.zeros_like(self.scores)
+        return torch.autograd.grad(adjoint, cotangent, dot, retain_graph=True)[0]
+
+    def pull(self, bar: Tensor) -> Tensor:
+        """Return the fakes' cotangent of one of the scores, the adjoint of `push`."""
+        return torch.autograd.grad(
+            self._scores, self._fakes, bar, retain_graph=True, allow_unused=True, materialize_grads=True
+        )[0]
 
     def curvature(self, loss: Callable[[Tensor], Tensor], *, products: bool = True) -> "AutogradCurvature":
         """Return the curvature of a loss of the fakes' scores.

@@ -192,7 +192,7 @@ class LinearisedNetwork:
         """Return the parameters' cotangents of an output cotangent: `Jᵀ ō`."""
         result: dict[int, Tensor] = {}
         bars: dict[int, Tensor] = {len(self.calls): bar}
-        for slot in range(len(self.calls), 0, -1):
+        for slot in range(len(self.calls), self._first - 1, -1):
             call, own = self.calls[slot - 1], bars.pop(slot)
             if call.rule is not None:
                 _gather(result, call.rule, call.rule.weights(own))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 
+@dataclass(frozen=True)
 class Wasserstein:
     r"""The Wasserstein game between a generator and a critic, zero-sum and without a constraint.
 
@@ -27,6 +30,8 @@ class Wasserstein:
     """Whether every sample's score enters by itself, so that the second derivatives are diagonal."""
     relative = False
     """Whether the generator's part compares its scores with those of real samples."""
+    piecewise_linear = True
+    """Whether its second derivatives vanish: products need not ask autograd for zeros."""
 
     def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Give `f`.
