@@ -12,9 +12,13 @@ import pytest
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 from gamedyn.gan.config.fields import CHOICES
 from gamedyn.gan.config.values import COUNTS, OPTIONAL, RATES, SHARES, SWITCHES, TEXTS, WEIGHTS
+from gamedyn.gan.random_architectures import random_architecture
 from gamedyn.gan.runs import open_run
 
 ADAM = {"optimizer": "adam"}
+# Indices of random architectures whose critic drew a normalisation, and did not.
+NORMALISED = next(index for index in range(100) if random_architecture(index).critic_norm)
+PLAIN = next(index for index in range(100) if not random_architecture(index).critic_norm)
 
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "images' networks for points": ({"dataset": "ring", "architecture": "resnet"}, ["'resnet'", "'ring'"]),
@@ -52,6 +56,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**ADAM, "architecture": "tanh", "gp": 10},
         ["architecture 'tanh'", "gp 10", "--critic-norm layer"],
     ),
+    "a random architecture's own BatchNorm and a penalty": (
+        {**ADAM, "architecture": "random", "architecture_index": NORMALISED, "gp": 10},
+        ["architecture 'random'", "gp 10", "--critic-norm layer"],
+    ),
     "LayerNorm and curvature": ({"critic_norm": "layer"}, ["critic_norm 'layer'", "'acgd'", "group"]),
     "scores without an extractor": ({"eval_every": 100}, ["eval_every 100", "--extractor"]),
 }
@@ -68,6 +76,8 @@ def test_a_contradiction_is_one_sentence_that_names_both_sides(case: str) -> Non
 
 
 SENSIBLE: list[dict[str, Any]] = [
+    {**ADAM, "architecture": "random", "architecture_index": PLAIN, "gp": 10},
+    {**ADAM, "architecture": "random", "architecture_index": NORMALISED, "critic_norm": "layer", "gp": 10},
     {**ADAM, "loss": "wgan", "clip": 0.01, "n_critic": 5},
     {**ADAM, "architecture": "tanh", "critic_norm": "layer", "gp": 10, "gp_sides": "one"},
     {**ADAM, "architecture": "tanh"},

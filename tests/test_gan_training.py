@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.batch import Batch
+from gamedyn.gan.building import build_trainer
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data import ImageSource
 from gamedyn.gan.data.images import image_set
+from gamedyn.gan.devices import open_device
 from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.models import build_pair
 from gamedyn.gan.runlog import read_log
 from gamedyn.gan.steps import Alternating
-from gamedyn.gan.training import Trainer, build_trainer, open_device
+from gamedyn.gan.training import Trainer
 from gamedyn.optimizers import AltGD, SimGD
 
 OPTIMIZERS = ["simgd", "altgd", "cgd", "acgd", "adam"]

@@ -73,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; `None` takes them from `sys.argv`.
 
     Returns:
-        0 when the command ran, 1 when it was interrupted, 2 for a user's mistake.
+        0 when the command ran (or a training run was stopped and saved), 1 when it was interrupted, 2 for a
+        user's mistake.
 
     Raises:
         RuntimeError: If something failed that is no user's mistake.

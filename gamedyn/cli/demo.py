@@ -110,10 +110,10 @@ class Demo:
         """Train both from the same weights, on the same batches: Adam for ACGD's steps, then for its time."""
         import torch
 
+        from gamedyn.gan.building import build_trainer
         from gamedyn.gan.data.sources import ImageSource
         from gamedyn.gan.metrics.sliced import SlicedWasserstein
         from gamedyn.gan.runlog import read_log
-        from gamedyn.gan.training import build_trainer
 
         pick = torch.Generator().manual_seed(self.seed)
         count = min(REFERENCES, len(held_out))

@@ -121,8 +121,8 @@ class RunJob:
             ValueError: If a setting is wrong.
         """
         from gamedyn.cli.steppers import make_stepper
+        from gamedyn.gan.building import build_trainer
         from gamedyn.gan.runs import has_begun
-        from gamedyn.gan.training import build_trainer
         from gamedyn.optimizers import DivergenceError
 
         config = replace(job.config, device=self.device, data_root=self.data_root, threads=self.threads)

@@ -58,8 +58,8 @@ class Train:
 
     def run(self) -> None:
         """Train, printing where the results are."""
+        from gamedyn.gan.building import build_trainer
         from gamedyn.gan.runlog import read_log
-        from gamedyn.gan.training import build_trainer
         from gamedyn.optimizers import DivergenceError
 
         config, folder = resolve(self.settings), self.folder
@@ -76,10 +76,13 @@ class Train:
                 f"diverged at step {trainer.step}: {error}; lower --lr, or resume with fewer --steps"
             ) from error
         except KeyboardInterrupt:
-            kept = "and saved" if trainer.saved == trainer.step else f"with step {trainer.saved} saved"
+            saved = trainer.saved == trainer.step
+            kept = "and saved" if saved else f"with step {trainer.saved} saved"
             print(f"stopped at step {trainer.step} {kept}; continue with:")
             print(f"gamedyn train --out {folder} --resume")
-            raise
+            if not saved:  # stopped twice, the second time at once
+                raise
+            return
         last = {"step": trainer.step, **dict(*read_log(folder / LOG)[-1:])}
         print("done: " + ", ".join(f"{name} {value:.4g}" for name, value in last.items()))
 

@@ -88,13 +88,14 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def save_step(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the checkpoint of a step and remove all but the two newest.
+def save_step(folder: Path, step: int, state: dict[str, Any], *, keep: int = KEEP) -> Path:
+    """Write the checkpoint of a step and remove all but the newest.
 
     Args:
         folder: The run's folder.
         step: Steps done.
         state: What to store.
+        keep: How many stay.
 
     Returns:
         The file.
@@ -104,7 +105,7 @@ def save_step(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """
     path = folder / f"checkpoint-{step:08d}.pt"
     write_checkpoint(path, state)
-    for old in list_checkpoints(folder)[:-KEEP]:
+    for old in list_checkpoints(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gamedyn.gan.auxiliary import AuxiliaryClassifier, scores_and_classes
 from gamedyn.gan.batch import Batch
@@ -90,6 +93,10 @@ class Stepper(Protocol):
     noise: float
     """Standard deviation of instance noise; may change between steps."""
 
+    @property
+    def optimizers(self) -> Sequence[Optimizer]:
+        """The optimizers that move them, for schedules of their learning rates."""
+
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
@@ -135,6 +142,11 @@ class Simultaneous:
         self.noise = noise
         self.auxiliary = auxiliary
         self._game: GANObjective | None = None
+
+    @property
+    def optimizers(self) -> Sequence[Optimizer]:
+        """The one optimizer."""
+        return [cast("Optimizer", self.optimizer)]
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
@@ -268,6 +280,11 @@ class Alternating:
         self.penalties = tuple(penalties)
         self.noise = noise
         self.auxiliary = auxiliary or AuxiliaryClassifier()
+
+    @property
+    def optimizers(self) -> Sequence[Optimizer]:
+        """The generator's optimizer and the discriminator's."""
+        return [self.generator_optimizer, self.discriminator_optimizer]
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,39 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gamedyn.gan.averaging import AveragedGenerator
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.checkpoints import load_newest, save_step
 from gamedyn.gan.config import TrainConfig, resolve
-from gamedyn.gan.data.sources import Source, open_source
+from gamedyn.gan.data.sources import Source
+from gamedyn.gan.devices import open_device
+from gamedyn.gan.environment import record_environment
 from gamedyn.gan.interrupts import deferred_interrupts
+from gamedyn.gan.loggers import Logger, TensorBoardLog
 from gamedyn.gan.losses import LOSSES
-from gamedyn.gan.models.pairs import build_pair
-from gamedyn.gan.runlog import RunLog
-from gamedyn.gan.runs import LOG, open_run
+from gamedyn.gan.runlog import RunLog, read_log
+from gamedyn.gan.runs import LOG
+from gamedyn.gan.sampling import generate
+from gamedyn.gan.schedules import linear_decay
+from gamedyn.gan.scoring import SCORED, Score, Scoring
 from gamedyn.gan.steps import Stepper, StepRecord
 
-MakeStepper = Callable[[nn.Module, nn.Module, TrainConfig], Stepper]
 Draw = Callable[[Path, Tensor], object]
 Measure = Callable[[Tensor], Mapping[str, float]]
 
 SHOWN = 64
 MEASURED = 1000
-# Offsets that keep the streams of one seed apart: weights, data order, training noise, shown noise.
-LATENT_STREAM, SHOWN_STREAM = 1_000_003, 2_000_003
+# Offsets that keep the streams of one seed apart: weights, data order, training noise, shown noise, and what
+# networks and penalties draw themselves.
+LATENT_STREAM, SHOWN_STREAM, GLOBAL_STREAM = 1_000_003, 2_000_003, 4_000_037
 
 
 class Trainer:
     """Train a generator against a discriminator, with everything a resumed run needs in checkpoints.
 
     Both networks stay in training mode; samples are drawn from the same noise every time with the
-    generator in evaluation mode, so with BatchNorm's running statistics.
+    generator in evaluation mode, so with BatchNorm's running statistics, and from the generator's moving
+    average where there is one.
 
     Args:
         config: The settings; what they leave open is resolved.
@@ -48,6 +55,11 @@ class Trainer:
         folder: Where log, samples and checkpoints go; `runs.open_run` prepares it.
         draw: Draws samples `(64, ...)` into a file; `None` draws nothing.
         measure: Gives figures for the log from 1,000 samples, whenever samples are drawn.
+        score: Gives scores for the log; is handed what generates so many samples, in parts.
+        loggers: What else takes the lines of the log.
+
+    Attributes:
+        ema: The moving average of the generator, or `None`.
 
     Raises:
         ValueError: If the device does not exist.
@@ -64,11 +76,14 @@ class Trainer:
         folder: Path,
         draw: Draw | None = None,
         measure: Measure | None = None,
+        score: Score | None = None,
+        loggers: Sequence[Logger] = (),
     ) -> None:
         self.config = config = resolve(config)
         self.source, self.stepper, self.folder = source, stepper, folder
         self.generator, self.discriminator = generator, discriminator
-        self.draw, self.measure = draw, measure
+        self.draw, self.measure, self.loggers = draw, measure, list(loggers)
+        self.scoring = Scoring(config, score, self.generated)
         self.device = open_device(config.device)
         self.loss = LOSSES[str(config.loss)]
         self.latent, self.batch_size, self.steps = (
@@ -79,16 +94,26 @@ class Trainer:
         self.noise = torch.Generator().manual_seed(config.seed + LATENT_STREAM)
         shown = torch.Generator().manual_seed(config.seed + SHOWN_STREAM)
         self.shown_noise = torch.randn(MEASURED, self.latent, generator=shown)
+        self.classes = int(getattr(generator, "classes", 0))
+        self.average = AveragedGenerator(generator, config.ema) if config.ema else None
+        decaying = config.lr_decay == "linear"
+        self.schedulers = linear_decay(stepper.optimizers, self.steps) if decaying else []
         self.step = 0
         self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
         self.seconds = 0.0
-        self._drawing = 0.0  # seconds of the present step that went into its batches
+        self._drawing = 0.0
+
+    @property
+    def ema(self) -> nn.Module | None:
+        """The moving average of the generator, if there is one."""
+        return None if self.average is None else self.average.network
 
     def run(self, *, seconds: float = math.inf) -> None:
         """Train up to `config.steps`, from the newest checkpoint if the folder has one.
 
-        The first Ctrl-C (or SIGTERM) lets the step finish, writes a checkpoint and then interrupts.
+        The first Ctrl-C (or SIGTERM) lets the step finish, writes a checkpoint and then interrupts. Scores
+        that it prevented are caught up with by the next start, before its first step.
 
         Args:
             seconds: Most seconds of steps; after them the run ends as if that had been its last step.
@@ -100,8 +125,12 @@ class Trainer:
         """
         if (state := load_newest(self.folder)) is not None:
             self.load_state_dict(state)
+        else:
+            torch.manual_seed(self.config.seed + GLOBAL_STREAM)
+        record_environment(self.folder, self.device, step=self.step)
         self.generator.train()
         self.discriminator.train()
+        scored = any(line["step"] == self.step and SCORED in line for line in read_log(self.folder / LOG))
         with (
             RunLog(self.folder / LOG, step=self.step) as log,
             deferred_interrupts() as interruption,
@@ -109,7 +138,17 @@ class Trainer:
                 desc=self.config.optimizer, initial=self.step, total=self.steps, unit="step", disable=None
             ) as bar,
         ):
+            loggers: list[Logger] = [log, *self.loggers]
+            if self.config.tensorboard:
+                loggers.append(TensorBoardLog(self.folder / "tensorboard", step=self.step))
+
+            def write(line: Mapping[str, object] | None) -> None:
+                for logger in loggers if line else []:
+                    logger.write(line or {})
+
             last = self.step >= self.steps
+            if self.step and not scored:
+                write(self.scoring.line(self.step, interruption, last=last))
             while not last and not interruption.requested:
                 record = self.one_step()
                 bar.update()
@@ -117,11 +156,13 @@ class Trainer:
                 sampled = last or self.step % self.config.sample_every == 0
                 if sampled or self.step % self.config.log_every == 0:
                     bar.set_postfix(f=f"{record.loss_generator:.3g}", cg=record.iterations, refresh=False)
-                    log.write({**self.line(record), **(self.show() if sampled else {})})
+                    write({**self.line(record), **(self.show() if sampled else {})})
                 if last or self.step % self.config.checkpoint_every == 0:
                     self.save(log)
-            if interruption.requested and not last:
-                self.save(log)
+                write(self.scoring.line(self.step, interruption, last=last))
+            if interruption.requested and (not last or self.scoring.given_up):
+                if self.saved < self.step:
+                    self.save(log)
                 raise KeyboardInterrupt
 
     def one_step(self) -> StepRecord:
@@ -134,6 +175,10 @@ class Trainer:
         start = time.perf_counter()
         record = self.stepper.step(self.generator, self.discriminator, self.loss, self.next_batch)
         self.seconds += time.perf_counter() - start - self._drawing
+        for scheduler in self.schedulers:
+            scheduler.step()
+        if self.average is not None:
+            self.average.update(self.generator)
         self.step += 1
         self.skipped += record.skipped
         return record
@@ -141,14 +186,21 @@ class Trainer:
     def next_batch(self) -> Batch:
         """Draw real samples and noise.
 
+        A conditional generator is asked for the classes of the real samples.
+
         Returns:
             Both, on the device of the networks.
         """
         start = time.perf_counter()
         real = self.source.next().to(self.device)
+        if self.config.channels_last:
+            real = real.contiguous(memory_format=torch.channels_last)
         latent = torch.randn(self.batch_size, self.latent, generator=self.noise).to(self.device)
+        labels = None
+        if self.classes and self.source.labels is not None:
+            labels = self.source.labels.to(self.device)
         self._drawing += time.perf_counter() - start
-        return Batch(real, latent)
+        return Batch(real, latent, real_labels=labels, fake_labels=labels)
 
     def line(self, record: StepRecord) -> dict[str, Any]:
         """Describe a step for the log.
@@ -159,7 +211,7 @@ class Trainer:
         Returns:
             Numbers by name; `seconds` counts the optimizer's steps alone, `skipped` all skipped steps.
         """
-        return {
+        figures = {
             "step": self.step,
             "loss_generator": record.loss_generator,
             "loss_discriminator": record.loss_discriminator,
@@ -169,8 +221,19 @@ class Trainer:
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
         }
+        return figures | ({"lr": self.schedulers[0].get_last_lr()[0]} if self.schedulers else {})
 
-    @torch.no_grad()
+    def generated(self, latent: Tensor) -> Iterator[Tensor]:
+        """Generate in evaluation mode, from the moving average where there is one.
+
+        Args:
+            latent: Latent vectors, shape `(n, latent)`, on the CPU.
+
+        Returns:
+            Samples in parts, on the CPU.
+        """
+        return generate(self.ema or self.generator, latent, classes=self.classes, device=self.device)
+
     def samples(self, count: int) -> Tensor:
         """Generate from the fixed noise, in evaluation mode.
 
@@ -180,12 +243,7 @@ class Trainer:
         Returns:
             Shape `(count, *shape)`, on the CPU.
         """
-        self.generator.eval()
-        try:
-            parts = torch.split(self.shown_noise[:count], 250)
-            return torch.cat([self.generator(part.to(self.device)).cpu() for part in parts])
-        finally:
-            self.generator.train()
+        return torch.cat(list(self.generated(self.shown_noise[:count])))
 
     def show(self) -> Mapping[str, float]:
         """Draw samples and measure them, as far as asked for.
@@ -206,7 +264,7 @@ class Trainer:
             log: The run's log.
         """
         log.sync()
-        save_step(self.folder, self.step, self.state_dict())
+        save_step(self.folder, self.step, self.state_dict(), keep=self.config.keep)
         self.saved = self.step
 
     def state_dict(self) -> dict[str, Any]:
@@ -221,10 +279,12 @@ class Trainer:
             "seconds": self.seconds,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
+            "ema": None if self.average is None else self.average.state_dict(),
             "stepper": self.stepper.state_dict(),
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
             "source": self.source.state_dict(),
             "noise": self.noise.get_state(),
-            # For networks that draw themselves, such as dropout.
+            # For networks and penalties that draw themselves.
             "torch_random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
         }
@@ -241,7 +301,11 @@ class Trainer:
         """
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
+        if self.average is not None:
+            self.average.load_state_dict(state["ema"], steps=state["step"])
         self.stepper.load_state_dict(state["stepper"])
+        for scheduler, stored in zip(self.schedulers, state.get("schedulers", []), strict=True):
+            scheduler.load_state_dict(stored)
         self.source.load_state_dict(state["source"])
         self.noise.set_state(state["noise"])
         torch.set_rng_state(state["torch_random"])
@@ -249,80 +313,3 @@ class Trainer:
             torch.cuda.set_rng_state_all(state["cuda_random"])
         self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
         self.saved = self.step
-
-
-def build_trainer(
-    config: TrainConfig,
-    make_stepper: MakeStepper,
-    folder: Path,
-    *,
-    resume: bool = False,
-    source: Source | None = None,
-    draw: Draw | None = None,
-    measure: Measure | None = None,
-) -> Trainer:
-    """Set up a run from its settings: data, networks, optimizer and folder.
-
-    Args:
-        config: The settings.
-        make_stepper: Makes the optimizer from the generator, the discriminator and the settings.
-        folder: Where the run writes.
-        resume: Whether the run in the folder shall be continued.
-        source: Batches to imitate, in place of the data set that the settings name.
-        draw: Draws samples into a file.
-        measure: Gives figures for the log from samples.
-
-    Returns:
-        The trainer; its `run` does the work.
-
-    Raises:
-        ValueError: If a setting is wrong or does not fit the run in the folder.
-        FileNotFoundError: If the data are missing, or there is no run to resume.
-    """
-    config = resolve(config)
-    device = open_device(config.device)
-    source = open_source(config) if source is None else source
-    open_run(folder, config, resume=resume)
-    generator, discriminator = build_pair(
-        source.shape,
-        dim=int(config.dim or 0),
-        latent=int(config.latent or 0),
-        seed=config.seed,
-        init=config.init or "tflib",
-    )
-    generator.to(device)
-    discriminator.to(device)
-    return Trainer(
-        config,
-        source=source,
-        generator=generator,
-        discriminator=discriminator,
-        stepper=make_stepper(generator, discriminator, config),
-        folder=folder,
-        draw=draw,
-        measure=measure,
-    )
-
-
-def open_device(name: str) -> torch.device:
-    """Check that a device can be used.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        The device.
-
-    Raises:
-        ValueError: If torch does not know it or cannot reach it.
-
-    Example:
-        >>> open_device("cpu")
-        device(type='cpu')
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return device
