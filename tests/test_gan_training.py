@@ -214,3 +214,58 @@ def test_the_second_interrupt_acts_at_once() -> None:
 def test_unknown_devices_are_refused() -> None:
     with pytest.raises(ValueError, match="'abacus'"):
         open_device("abacus")
+
+
+REGULARISED: dict[str, dict[str, Any]] = {
+    "clipping, five critic steps": {"optimizer": "rmsprop", "loss": "wgan", "clip": 0.01, "n_critic": 5},
+    "gradient penalty": {"optimizer": "adam", "loss": "wgan", "gp": 10, "n_critic": 2, "lr_decay": "linear"},
+    "one-sided, played at once": {"optimizer": "acgd", "loss": "wgan", "gp": 10, "gp_sides": "one"},
+    "pairs with R1 and R2": {"optimizer": "adam", "loss": "rpgan", "r1": 1, "r2": 1, "ema": 0.9},
+    "pairs played at once": {"optimizer": "cgd", "loss": "rpgan", "r1": 1},
+    "everything inside the critic": {
+        "optimizer": "adam",
+        "loss": "hinge",
+        "spectral_norm": True,
+        "dropout": 0.5,
+        "weight_decay": 1e-3,
+    },
+    "noise and smoothing": {
+        "optimizer": "sgd",
+        "loss": "non-saturating",
+        "instance_noise": 0.5,
+        "label_smoothing": 0.1,
+        "beta1": 0.5,
+    },
+    "noise and dropout, evaluated twice": {"optimizer": "altgd", "instance_noise": 0.5, "dropout": 0.5},
+    "spectral norm under curvature": {"optimizer": "acgd", "spectral_norm": True, "weight_decay": 1e-3},
+    "least squares, normalised": {"optimizer": "rmsprop", "loss": "lsgan", "critic_norm": "layer", "gp": 1},
+    "curvature of a normalised critic": {"optimizer": "acgd", "critic_norm": "group", "gp": 10},
+}
+
+
+@pytest.mark.parametrize("case", REGULARISED)
+def test_a_regularised_run_resumes_exactly_and_does_what_it_says(case: str, tmp_path: Path) -> None:
+    changes = REGULARISED[case]
+    whole = start(tmp_path / "whole", **changes)
+    whole.run()
+    assert whole.skipped == 0
+    torch.manual_seed(99)  # whatever the global generator held before
+    start(tmp_path / "parts", **changes).run(seconds=0.0)  # one step
+    torch.manual_seed(98)
+    rest = start(tmp_path / "parts", resume=True, **changes)
+    rest.run()
+    assert same(untimed(whole.state_dict()), untimed(rest.state_dict()))
+    logs = [list(map(untimed, read_log(tmp_path / run / "log.jsonl"))) for run in ("whole", "parts")]
+    assert logs[0] == logs[1]
+
+    largest = max(float(parameter.detach().abs().max()) for parameter in whole.discriminator.parameters())
+    assert (largest <= 0.0101) is ("clip" in changes)
+    visits = int(whole.source.order.position)  # type: ignore[attr-defined]
+    epochs, batches = divmod(6 * changes.get("n_critic", 1), 23 // 5)
+    assert visits == 5 * (batches or 23 // 5), epochs
+    assert whole.stepper.noise == pytest.approx(changes.get("instance_noise", 0.0) / 6)
+    # Every regulariser is wired: the run without it ends elsewhere.
+    for name in changes.keys() - {"optimizer", "loss", "ema", "gp", "critic_norm"}:
+        plain = start(tmp_path / f"without {name}", **{key: changes[key] for key in changes if key != name})
+        plain.run()
+        assert not same(whole.discriminator.state_dict(), plain.discriminator.state_dict()), name

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from gamedyn.gan.penalties import Penalty
     from gamedyn.gan.steps import Alternating, Simultaneous, Stepper
 
 
 def make_stepper(generator: nn.Module, discriminator: nn.Module, config: TrainConfig) -> Stepper:
-    """Make the optimizer that settings name.
+    """Make the optimizer that settings name, with the regularisers of its steps.
 
     Args:
         generator: Player 0.
@@ -53,7 +54,11 @@ def alternating(generator: nn.Module, discriminator: nn.Module, config: TrainCon
     }
     make = makers[config.optimizer]
     return Alternating(
-        make(generator.parameters(), lr=config.lr), make(discriminator.parameters(), lr=config.max_lr)
+        make(generator.parameters(), lr=config.lr),
+        make(discriminator.parameters(), lr=config.max_lr),
+        n_critic=config.n_critic or 1,
+        clip=config.clip,
+        penalties=penalties(config),
     )
 
 
@@ -84,4 +89,32 @@ def simultaneous(generator: nn.Module, discriminator: nn.Module, config: TrainCo
         makers[config.optimizer](*players),
         curvature_batch=config.curvature_batch,
         precision=config.precision,
+        penalties=penalties(config),
     )
+
+
+def penalties(config: TrainConfig) -> list[Penalty]:
+    """Make the penalties that settings name.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        Those whose weight is not 0.
+
+    Example:
+        >>> penalties(TrainConfig(gp=10.0, weight_decay=1e-4))
+        [GradientPenalty(weight=10.0, sides='two'), WeightDecay(weight=0.0001)]
+    """
+    from gamedyn.gan.penalties import R1, R2, GradientPenalty, WeightDecay
+
+    made: list[Penalty] = []
+    if config.gp:
+        made.append(GradientPenalty(config.gp, config.gp_sides))
+    if config.r1:
+        made.append(R1(config.r1))
+    if config.r2:
+        made.append(R2(config.r2))
+    if config.weight_decay:
+        made.append(WeightDecay(config.weight_decay))
+    return made

@@ -21,11 +21,11 @@ from gamedyn.gan.devices import open_device
 from gamedyn.gan.environment import record_environment
 from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.loggers import Logger, TensorBoardLog
-from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.losses import build_loss
 from gamedyn.gan.runlog import RunLog, read_log
 from gamedyn.gan.runs import LOG
 from gamedyn.gan.sampling import generate
-from gamedyn.gan.schedules import linear_decay
+from gamedyn.gan.schedules import linear_decay, remaining
 from gamedyn.gan.scoring import SCORED, Score, Scoring
 from gamedyn.gan.steps import Stepper, StepRecord
 
@@ -85,7 +85,7 @@ class Trainer:
         self.draw, self.measure, self.loggers = draw, measure, list(loggers)
         self.scoring = Scoring(config, score, self.generated)
         self.device = open_device(config.device)
-        self.loss = LOSSES[str(config.loss)]
+        self.loss = build_loss(str(config.loss), label_smoothing=config.label_smoothing)
         self.latent, self.batch_size, self.steps = (
             int(config.latent or 0),
             int(config.batch_size or 0),
@@ -171,6 +171,7 @@ class Trainer:
         Returns:
             The step's losses and figures.
         """
+        self.stepper.noise = self.config.instance_noise * remaining(self.step, self.steps)
         self._drawing = 0.0
         start = time.perf_counter()
         record = self.stepper.step(self.generator, self.discriminator, self.loss, self.next_batch)
