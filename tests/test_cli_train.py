@@ -78,7 +78,7 @@ def test_products_may_take_a_part_of_the_fakes_and_less_precision(
         counts.append(round(fraction * total))
         return count_of(fraction, total, mixed=mixed)
 
-    monkeypatch.setattr("gamedyn.gan.objective.count_of", counted)
+    monkeypatch.setattr("gamedyn.gan.closure.count_of", counted)
     monkeypatch.setattr("gamedyn.gan.objective.relaxed_dtype", lambda tensors: asked.append(1))
     flags = ["--dataset", "digits", *TINY, "--curvature-batch", "0.25", "--max-iter", "3"]
     flags += ["--precision", "relaxed"]
