@@ -107,6 +107,25 @@ def scores_and_classes(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, 
     return output, None
 
 
+def scores_alone(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """Take the output of a discriminator whose batches have no classes.
+
+    Args:
+        output: Scores.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: If there are class logits.
+    """
+    if isinstance(output, tuple):
+        raise ValueError(
+            "a discriminator with class logits needs real_labels and fake_labels in its batches, got neither"
+        )
+    return output
+
+
 def _known(labels: Tensor | None, name: str) -> Tensor:
     if labels is None:
         raise ValueError(f"a discriminator with class logits needs {name} in its batches, got None")

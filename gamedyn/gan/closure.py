@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from gamedyn.gan.auxiliary import scores_and_classes
+from gamedyn.gan.auxiliary import scores_alone, scores_and_classes
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
@@ -187,7 +187,7 @@ class Real:
         self.map: LinearisedNetwork | AutogradGenerator | None = None
         if getattr(game.loss, "separable", False):
             with torch.enable_grad():
-                self._graph: Tensor = game.discriminator(samples)
+                self._graph = scores_alone(game.discriminator(samples))
             self.scores = self._graph.detach()
         else:
             self.map = game.linearised_scores(samples, y)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from gamedyn.gan.auxiliary import scores_alone
+
 
 class AutogradGenerator:
     """`J_G` and its adjoint at one latent batch, from the graph of one forward pass.
@@ -21,7 +23,7 @@ class AutogradGenerator:
     def __init__(self, network: nn.Module, latent: Tensor, parameters: Sequence[Tensor]) -> None:
         self._parameters = list(parameters)
         with torch.enable_grad():
-            self._image = network(latent)
+            self._image = scores_alone(network(latent))
         self._adjoint: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self.output = self._image.detach()
 
