@@ -16,6 +16,7 @@ TINY: dict[str, list[str]] = {
     "bilinear_orbits.py": ["--steps", "8", "--alphas", "1", "3"],
     "cifar10_acgd.py": ["--steps", "2", "--dim", "4", "--batch-size", "4", "--data-root", "absent"],
     "dirac_gan.py": ["--steps", "20", "--loss", "nonsaturating"],
+    "divergences.py": ["--scale", "smoke"],
     "gaussian_mixture.py": [
         "--steps",
         "6",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from gamedyn.plotting.divergences import Densities, Rates, divergences_apart
 from gamedyn.plotting.mixture import modes_over_time
 from gamedyn.plotting.orbits import orbits_and_distances
 from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
@@ -42,6 +43,11 @@ def figures() -> dict[str, Figure]:
             {"CGD": 0.9 ** np.arange(41)},
             reach=1.5,
             title="t",
+        ),
+        "divergences": divergences_apart(
+            (Densities("a", eta, {"p": eta}, {"p log p": eta}), Densities("b", eta, {"p": eta}, {})),
+            eta,
+            (Rates("c", "nats", 1e-2, {"KL": eta}), Rates("d", "nats", 1e-2, {"KL": eta, "JS": eta**2})),
         ),
         "modes": modes_over_time(
             steps,
