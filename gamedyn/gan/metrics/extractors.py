@@ -106,7 +106,7 @@ class Extractor:
         return "Inception Score" if self.published else f"classifier score ({self.name})"
 
 
-def open_extractor(spec: str) -> Extractor:
+def open_extractor(spec: str, *, device: str = "cpu") -> Extractor:
     """Open the network that a setting names.
 
     `inception:FILE` reads the published Inception weights, `cifarnet:FOLDER` a classifier that lies in a
@@ -117,6 +117,7 @@ def open_extractor(spec: str) -> Extractor:
 
     Args:
         spec: One of the three.
+        device: Where a network shall live; images are brought to it. A plain function gets them there too.
 
     Returns:
         The extractor, its network in evaluation mode.
@@ -134,11 +135,18 @@ def open_extractor(spec: str) -> Extractor:
     if not kind or not rest:
         raise ValueError(f"extractor must be {FORMS}, got {spec!r}")
     if kind == "inception":
-        return Extractor("inception", open_inception(Path(rest).expanduser()), published=True)
+        network = open_inception(Path(rest).expanduser()).to(device)
+        return Extractor("inception", _on(device, network), published=True)
     folder = Path(rest).expanduser()
     if kind == "cifarnet" or folder.is_dir():
-        return Extractor(kind, _classifier(load_classifier(folder)))
-    return Extractor(spec, _as_pair(_imported(spec, kind, rest), spec))
+        return Extractor(kind, _on(device, _classifier(load_classifier(folder).to(device))))
+    return Extractor(spec, _on(device, _as_pair(_imported(spec, kind, rest, device), spec)))
+
+
+def _on(
+    device: str, network: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
+    return lambda images: network(images.to(device))
 
 
 def _classifier(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
@@ -149,7 +157,7 @@ def _classifier(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor |
     return forward
 
 
-def _imported(spec: str, module: str, attribute: str) -> Callable[[Tensor], object]:
+def _imported(spec: str, module: str, attribute: str, device: str) -> Callable[[Tensor], object]:
     try:
         found: object = importlib.import_module(module)
         for name in attribute.split("."):
@@ -162,7 +170,7 @@ def _imported(spec: str, module: str, attribute: str) -> Callable[[Tensor], obje
             "folder are found with PYTHONPATH=.)"
         ) from error
     if isinstance(found, nn.Module):
-        found.eval().requires_grad_(False)
+        found.to(device).eval().requires_grad_(False)
     if not callable(found):
         raise ValueError(f"extractor {spec!r} is a {type(found).__name__}, it must be callable on images")
     return found
