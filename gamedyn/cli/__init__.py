@@ -17,8 +17,10 @@ from typing import Annotated, Any, Protocol, cast
 import tyro
 
 from gamedyn.cli.demo import Demo
+from gamedyn.cli.evaluate import Evaluate
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
 from gamedyn.cli.reproduce import Reproduce
+from gamedyn.cli.sample import Sample
 from gamedyn.cli.study import StudyCommand
 from gamedyn.cli.train import Train
 
@@ -62,6 +64,8 @@ def subcommands(train: Train) -> Any:
         | Annotated[Train, tyro.conf.subcommand("train", default=train)]
         | Annotated[StudyCommand, tyro.conf.subcommand("study")]
         | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+        | Annotated[Sample, tyro.conf.subcommand("sample")]
+        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
     )
 

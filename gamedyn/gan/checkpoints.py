@@ -68,10 +68,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if hashlib.sha256(memoryview(content)[start:]).digest() != content[len(MAGIC) : start]:
         raise ValueError(f"{path} is damaged: its checksum is wrong")
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles, which are refused below
+            state: dict[str, Any] = torch.load(
+                io.BytesIO(content[start:]), map_location="cpu", weights_only=True
+            )
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} holds more than tensors and numbers, refused: {reason}") from error
+    except (RuntimeError, EOFError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        # A checksum that fits proves no good will: what a forged file raises is of its own kind.
+        raise ValueError(f"{path} holds no state that torch can read: {repr(error)[:160]}") from error
     return state
 
 
@@ -120,6 +127,21 @@ def load_newest(folder: Path) -> dict[str, Any] | None:
 
     Returns:
         What was stored, or `None` if the run has no checkpoint yet.
+    """
+    found = find_newest(folder)
+    return None if found is None else found[1]
+
+
+def find_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Find the newest checkpoint that is whole, and read it.
+
+    A damaged one is passed over with a warning, for the one before it.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The file and what was stored, or `None` if the run has no checkpoint yet.
 
     Raises:
         ValueError: If there are checkpoints and every one is damaged.
@@ -127,7 +149,7 @@ def load_newest(folder: Path) -> dict[str, Any] | None:
     paths = list_checkpoints(folder)
     for path in reversed(paths):
         try:
-            return read_checkpoint(path)
+            return path, read_checkpoint(path)
         except ValueError as error:
             warnings.warn(f"{error}; trying the one before it", RuntimeWarning, stacklevel=2)
     if paths:

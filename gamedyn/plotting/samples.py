@@ -77,8 +77,9 @@ def image_grid(images: npt.ArrayLike, *, columns: int = 8, title: str = "") -> F
     Returns:
         The figure.
     """
+    height, width, _ = tiled(images, columns).shape
     with styled():
-        figure = new_figure(5.0, 5.3)
+        figure = new_figure(5.0, 5.0 * height / width + (0.3 if title else 0.0))
         show_images(figure.subplots(), images, columns, title)
     return figure
 
