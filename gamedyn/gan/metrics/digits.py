@@ -49,7 +49,8 @@ def digit_classifier() -> nn.Sequential:
     everything = torch.arange(len(digits))
     images, labels = digits.batch(everything), digits.labels
     assert labels is not None
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    # Also where the first call comes out of inference mode, whose tensors cannot be trained.
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(mode=False), torch.enable_grad():
         torch.manual_seed(0)
         network = nn.Sequential(
             *(
