@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from gamedyn.plotting.orbits import orbits_and_distances
 from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
 from gamedyn.plotting.stability import stability_maps
 from gamedyn.plotting.style import COLOURS, add_caption, new_figure, save, styled
+
+PLOTTING = Path(__file__).resolve().parents[1] / "gamedyn" / "plotting"
 
 
 def spiral(factor: float, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +75,12 @@ def test_every_figure_is_drawn_the_same_twice_and_leaves_no_trace(tmp_path: Path
         assert not any(word in one for word in (b"Software", b"matplotlib", b"tEXt", b"tIME"))
     assert [mpl.rcParams[key] for key in watched] == before
     assert not list(tmp_path.glob("*.part"))
-    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_pyplot_and_its_windows_are_never_imported() -> None:
+    names = [f"gamedyn.plotting.{path.stem}" for path in PLOTTING.glob("*.py") if path.stem != "__init__"]
+    code = f"import sys, {', '.join(names)}; assert 'matplotlib.pyplot' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_colours_are_one_each() -> None:
