@@ -107,6 +107,14 @@ class Pooling(nn.Module):
         return self.last(x)[:, 0]
 
 
+def weight_normalised(pair: tuple[nn.Module, nn.Module]) -> tuple[nn.Module, nn.Module]:
+    """Compute some weights of the critic from a direction and a length each."""
+    for layer in list(pair[1].modules())[::2]:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.utils.parametrizations.weight_norm(layer)
+    return pair
+
+
 PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
     "ReLU, BatchNorm | LeakyReLU": lambda: (image_generator(), image_critic(leaky)),
     "softplus, GroupNorm | softplus": lambda: (
@@ -127,6 +135,12 @@ PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
         Pooling(),
     ),
     "MLPs": lambda: build_pair((2,), dim=6, latent=5, seed=0),
+    "gated | gated, spectral norm": lambda: build_pair(
+        (3, 8, 8), dim=4, latent=5, seed=0, architecture="gated", spectral_norm=True
+    ),
+    "residual | residual, weight norm": lambda: weight_normalised(
+        build_pair((3, 8, 8), dim=4, latent=5, seed=2, architecture="resnet")
+    ),
 }
 
 

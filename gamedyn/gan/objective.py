@@ -35,9 +35,11 @@ class GANObjective:
     products then cost about half of what double backward takes. See `on` for use.
 
     Covered by fast rules, in any composition that `torch.fx` can trace: linear layers, convolutions and
-    transposed convolutions in one and two dimensions, batch and group normalisation, ReLU, LeakyReLU, tanh,
-    sigmoid, softplus, nearest upsampling, average pooling, reshaping, padding, cropping, residual sums. Any
-    other network falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
+    transposed convolutions in one and two dimensions, also where their weight is parametrised (spectral and
+    weight normalisation), batch and group normalisation, ReLU, LeakyReLU, tanh, sigmoid, softplus, gated
+    nonlinearities, dropout, nearest and subpixel upsampling, average pooling, reshaping, padding, cropping,
+    residual sums. Of gamedyn's own networks that leaves out conditional ones and LayerNorm. Any other network
+    falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
 
     Args:
         generator: Player 0, from latent vectors to samples.
@@ -211,12 +213,17 @@ class GANObjective:
             return None
         self.fallbacks.pop(name, None)
         buffers = [buffer.clone() for buffer in network.buffers()]
+        devices = [value.device] if value.is_cuda else []
+        drawn = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
         try:
             return LinearisedNetwork(*self._traces[name](network), value)
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
             self.fallbacks[name] = str(error)
             self._refused[name] = key
-            # the layers before the unknown one have advanced their statistics
+            # the layers before the unknown one have advanced their statistics, and may have dropped out
             for buffer, before in zip(network.buffers(), buffers, strict=True):
                 buffer.data.copy_(before)  # by `.data`: a graph may hold them
+            torch.set_rng_state(drawn[0])
+            for device, state in zip(devices, drawn[1:], strict=True):
+                torch.cuda.set_rng_state(state, device)
             return None

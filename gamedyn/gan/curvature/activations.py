@@ -1,4 +1,4 @@
-"""Rules of the activations, elementwise."""
+"""Rules of the activations: elementwise ones, a gated one, and dropout."""
 
 from __future__ import annotations
 
@@ -108,3 +108,76 @@ class Softplus(Elementwise):
 
     def bend(self) -> Maybe:
         return self.beta * self.first * (1 - self.first)
+
+
+class Dropout(Rule):
+    """Dropout in training, `o = m a`: one mask for the step, drawn as torch's own layer draws it.
+
+    Args:
+        function: The layer's function, given what to drop out of.
+        whole: Whether it drops whole channels, so that the mask needs no positions.
+    """
+
+    piecewise_linear = True
+    of_samples = ("mask",)
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *, whole: bool) -> None:
+        self.function = function
+        self.whole = whole
+
+    def forward(self, value: Tensor) -> Tensor:
+        ones = torch.ones_like(value)  # in its memory format, by which torch draws
+        if self.whole:
+            ones = value.new_ones(*value.shape[:2], *(1 for _ in value.shape[2:]))
+        self.mask = self.function(ones)
+        return value * self.mask
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if dot is None else dot * self.mask
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        return bar * self.mask
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        return None if bar_dot is None else bar_dot * self.mask
+
+
+class Gated(Rule):
+    """`o = σ(a) τ(b)`, `τ = tanh`, of every second channel `a` and its neighbour `b`."""
+
+    of_samples = ("gate", "signal")
+
+    def forward(self, value: Tensor) -> Tensor:
+        self.gate, self.signal = torch.sigmoid(value[:, ::2]), torch.tanh(value[:, 1::2])
+        return self.gate * self.signal
+
+    def _slopes(self) -> tuple[Tensor, Tensor]:
+        return self.gate * (1 - self.gate), 1 - self.signal**2
+
+    def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        if dot is None:
+            return None
+        of_gate, of_signal = self._slopes()
+        return dot[:, ::2] * (of_gate * self.signal) + dot[:, 1::2] * (self.gate * of_signal)
+
+    def cotangent(self, bar: Tensor) -> Tensor:
+        of_gate, of_signal = self._slopes()
+        return _interleaved(bar * of_gate * self.signal, bar * self.gate * of_signal)
+
+    def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
+        out = None if bar_dot is None else self.cotangent(bar_dot)
+        if dot is None:
+            return out
+        of_gate, of_signal = self._slopes()
+        first, second, mixed = dot[:, ::2], dot[:, 1::2], of_gate * of_signal
+        bent_gate = of_gate * (1 - 2 * self.gate) * self.signal
+        bent_signal = -2 * self.gate * self.signal * of_signal
+        moved = _interleaved(
+            bar * (bent_gate * first + mixed * second), bar * (mixed * first + bent_signal * second)
+        )
+        return plus(out, moved)
+
+
+def _interleaved(even: Tensor, odd: Tensor) -> Tensor:
+    """Put two maps' channels in turn."""
+    return torch.stack((even, odd), 2).flatten(1, 2)

@@ -17,7 +17,10 @@ SMALL_MAP = 16
 
 
 class Bilinear(Rule):
-    """A layer that is linear in its input and in its weight, with a bias: a linear layer or a convolution."""
+    """A layer that is linear in its input and in its weight, with a bias: a linear layer or a convolution.
+
+    Where the weight is computed from parameters, it stands for them; see `ComputedWeight`.
+    """
 
     piecewise_linear = True
     of_samples = ("value",)
@@ -87,8 +90,8 @@ class Bilinear(Rule):
 class Linear(Bilinear):
     """`o = a Wᵀ + b`."""
 
-    def __init__(self, module: nn.Linear) -> None:
-        super().__init__(module.weight, module.bias)
+    def __init__(self, module: nn.Linear, weight: Maybe = None) -> None:
+        super().__init__(module.weight if weight is None else weight, module.bias)
 
     def apply(self, value: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
         return functional.linear(value, weight, bias)
@@ -109,8 +112,10 @@ class Linear(Bilinear):
 class Convolution(Bilinear):
     """A convolution or transposed convolution in one or two dimensions."""
 
-    def __init__(self, module: nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d) -> None:
-        super().__init__(module.weight, module.bias)
+    def __init__(
+        self, module: nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d, weight: Maybe = None
+    ) -> None:
+        super().__init__(module.weight if weight is None else weight, module.bias)
         self.weight = fast_format(self.weight)
         self._transposed = isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d)
         self._groups = module.groups

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gamedyn.gan.curvature.affine import Bilinear
+from gamedyn.gan.curvature.computed import pulled, pushed
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.rule import Change, Maybe, UnsupportedError, plus
 
@@ -82,12 +83,12 @@ class ScoreCurvature:
     def gradients(self) -> tuple[Tensor, dict[int, Tensor]]:
         """Return `∂F/∂h` and `∂F/∂y`."""
         if not self.fast:
-            return self.of_input, self.network.weights(self.bars)
+            return self.of_input, pulled(self.network.computed, self.network.weights(self.bars))
         weights: dict[int, Tensor] = {}
         for slot, rule in self._bilinear():
             rate = torch.ones_like(self.network.output) if self.first is None else self.first
             self._collect(weights, rule, slot, _weighted(self.first, rule.value), rate)
-        return _weighted(self.first, self.of_input), weights
+        return _weighted(self.first, self.of_input), pulled(self.network.computed, weights)
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return `∂²F/∂y∂h · ḣ`: an image tangent becomes cotangents of the discriminator's weights."""
@@ -96,7 +97,8 @@ class ScoreCurvature:
         bend = None if self.second is None else self.second * out
         if not self.fast:
             seed = None if bend is None else bend.to(out.dtype)
-            return self.network.reverse_dot(self.bars, seed, dots, {}, of_weights=True)[1]
+            found = self.network.reverse_dot(self.bars, seed, dots, {}, of_weights=True)[1]
+            return pulled(self.network.computed, found)
         weights: dict[int, Tensor] = {}
         for slot, rule in self._bilinear():
             moved = dots[self.network.calls[slot - 1].inputs[0]]
@@ -106,19 +108,20 @@ class ScoreCurvature:
             if bend is not None:
                 mixed = torch.addcmul(mixed, _each(bend, moved), rule.value)
             self._collect(weights, rule, slot, mixed, bend)
-        return weights
+        return pulled(self.network.computed, weights)
 
     def to_image(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return `∂²F/∂h∂y · ẏ`, the adjoint of `to_weights`."""
+        weights = pushed(self.network.computed, weights)
         if not self.fast:
             out, dots = self.network.tangent(None, weights)
             seed = None if self.second is None or out is None else (self.second * out).to(out.dtype)
             moved, _ = self.network.reverse_dot(self.bars, seed, dots, weights, of_weights=False)
             return torch.zeros_like(self.of_input) if moved is None else moved
-        pulled: dict[int, Tensor] = {}
+        coming: dict[int, Tensor] = {}
         rate = None if self.second is None else torch.zeros_like(self.second).view(-1)  # the scores' tangents
         for slot in range(len(self.network.calls), 0, -1):
-            call, own = self.network.calls[slot - 1], pulled.pop(slot, None)
+            call, own = self.network.calls[slot - 1], coming.pop(slot, None)
             rule = call.rule
             part = own if own is None or rule is None else rule.cotangent(own)
             if isinstance(rule, Bilinear):
@@ -133,8 +136,8 @@ class ScoreCurvature:
                     rate += self.sums[slot] @ bias
             if part is not None:
                 for source in call.inputs:
-                    pulled[source] = pulled[source] + part if source in pulled else part
-        image = pulled.get(0)
+                    coming[source] = coming[source] + part if source in coming else part
+        image = coming.get(0)
         image = torch.zeros_like(self.of_input) if image is None else _weighted(self.first, image)
         if self.second is None or rate is None:
             return image

@@ -20,10 +20,13 @@ class AutogradGenerator:
         parameters: What tangents are with respect to.
     """
 
-    def __init__(self, network: nn.Module, latent: Tensor, parameters: Sequence[Tensor]) -> None:
+    def __init__(
+        self, network: Callable[[Tensor], Tensor], latent: Tensor, parameters: Sequence[Tensor]
+    ) -> None:
         self._parameters = list(parameters)
         with torch.enable_grad():
             self._image = scores_alone(network(latent))
+        self.moves = self._image.requires_grad
         self._adjoint: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self.output = self._image.detach()
 

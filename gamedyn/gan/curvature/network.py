@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
+from gamedyn.gan.curvature.computed import pulled, pushed
 from gamedyn.gan.curvature.rule import Change, LinearMap, Maybe, Rule, UnsupportedError, plus
 from gamedyn.gan.curvature.trace import (
     COMMUTATIVE,
@@ -52,6 +53,9 @@ class LinearisedNetwork:
         self.parameters = list(
             {id(p): p for call in self.calls if call.rule for p in call.rule.parameters}.values()
         )
+        self.computed = [
+            call.rule.computed for call in self.calls if call.rule and call.rule.computed is not None
+        ]
         self._first = min(
             (slot for slot, call in enumerate(self.calls, 1) if call.rule and call.rule.parameters),
             default=len(self.calls),
@@ -159,7 +163,7 @@ class LinearisedNetwork:
 
     def push(self, weights: Weights) -> Tensor:
         """Return the output's tangent as the parameters move: `J θ̇`."""
-        out = self.tangent(None, weights)[0]
+        out = self.tangent(None, pushed(self.computed, weights))[0]
         return torch.zeros_like(self.output) if out is None else out
 
     def tangent(self, dot: Maybe, weights: Weights) -> tuple[Maybe, list[Maybe]]:
@@ -198,7 +202,7 @@ class LinearisedNetwork:
                 _gather(result, call.rule, call.rule.weights(own))
             if slot > self._first:  # nothing before the first layer with parameters is asked for
                 self._send(bars, slot, own)
-        return result
+        return pulled(self.computed, result)
 
     def _send(self, bars: dict[int, Tensor], slot: int, own: Tensor) -> None:
         """Add a slot's cotangent to those of its inputs."""

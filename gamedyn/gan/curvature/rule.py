@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gamedyn.gan.curvature.computed import ComputedWeight
+
 Maybe = Tensor | None
 Change: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -50,6 +52,8 @@ class Rule(ABC):
 
     parameters: Sequence[Tensor] = ()
     """The layer's parameters, in the order of the maps' `θ̇`; copies name the same ones."""
+    computed: ComputedWeight | None = None
+    """What one of them is computed from, where it is no parameter of the network itself."""
     of_samples: ClassVar[tuple[str, ...]] = ()
     """What the linear maps read whose first axis runs over samples: the names of its attributes."""
     of_weights: ClassVar[tuple[str, ...]] = ()
@@ -166,6 +170,10 @@ class Reshape(Rule):
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         return None if bar_dot is None else self._shaped(bar_dot, self.before)
+
+
+class Shift(Reshape):
+    """A constant added, which no tangent sees."""
 
 
 class Pad(Rule):

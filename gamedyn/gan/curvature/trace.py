@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from gamedyn.gan.curvature.activations import LeakyReLU, Sigmoid, Softplus, Tanh
-from gamedyn.gan.curvature.affine import Convolution, Linear
+from gamedyn.gan.curvature.activations import Dropout, Gated, LeakyReLU, Sigmoid, Softplus, Tanh
+from gamedyn.gan.curvature.affine import Bilinear, Convolution, Linear
+from gamedyn.gan.curvature.computed import ComputedWeight, is_parametrised
 from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
-from gamedyn.gan.curvature.rule import LinearMap, Pad, Reshape, Rule, UnsupportedError
+from gamedyn.gan.curvature.rule import LinearMap, Pad, Reshape, Rule, Shift, UnsupportedError
+from gamedyn.gan.models.activations import Gated as GatedLayer
 
 
 def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
@@ -39,7 +41,7 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         graph.output(last)
         return graph, dict(root.named_modules())
     try:
-        return fx.Tracer().trace(root), dict(root.named_modules())
+        return Tracer().trace(root), dict(root.named_modules())
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
 
@@ -62,6 +64,22 @@ def refuse_untraceable(module: nn.Module) -> None:
             raise UnsupportedError(
                 f"{type(part).__name__}.forward may enter a context that a trace does not see"
             )
+
+
+class Tracer(fx.Tracer):
+    """Trace down to torch's own layers, and to ours that have a rule."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a layer is not traced into.
+
+        Args:
+            m: The layer.
+            module_qualified_name: Its name.
+
+        Returns:
+            Whether it has, or will be refused, a rule of its own.
+        """
+        return type(m) is GatedLayer or super().is_leaf_module(m, module_qualified_name)
 
 
 def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
@@ -92,21 +110,18 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 def rule_for_module(module: nn.Module) -> Rule:
     """Return the rule of a leaf module."""
-    if not type(module).__module__.startswith("torch.nn.modules") or "forward" in vars(module):
-        raise UnsupportedError(f"{type(module).__name__} is not one of torch's own layers")  # parametrised
+    if is_parametrised(module) and "forward" not in vars(module):
+        return rule_for_parametrised(module)
+    own = type(module) is GatedLayer or type(module).__module__.startswith("torch.nn.modules")
+    if not own or "forward" in vars(module):
+        raise UnsupportedError(f"{type(module).__name__} is not one of torch's own layers")
     for name in ("weight", "bias"):
         value = getattr(module, name, None)
         if isinstance(value, Tensor) and module._parameters.get(name) is not value:
             raise UnsupportedError(f"the {name} of {type(module).__name__} is computed")
     match module:
-        case nn.Linear():
-            return Linear(module)
-        case nn.Conv1d() | nn.Conv2d() | nn.ConvTranspose1d() | nn.ConvTranspose2d():
-            if module.padding_mode != "zeros" or isinstance(module.padding, str):
-                raise UnsupportedError(
-                    f"a convolution with padding {module.padding!r} ({module.padding_mode})"
-                )
-            return Convolution(module)
+        case nn.Linear() | nn.Conv1d() | nn.Conv2d() | nn.ConvTranspose1d() | nn.ConvTranspose2d():
+            return rule_for_bilinear(module, module.weight)
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             return BatchNorm(module)
         case nn.GroupNorm():
@@ -121,7 +136,11 @@ def rule_for_module(module: nn.Module) -> Rule:
             return Sigmoid()
         case nn.Softplus():
             return Softplus(module.beta, module.threshold)
+        case GatedLayer():
+            return Gated()
         case nn.Upsample() if module.mode == "nearest":
+            return LinearMap(module)
+        case nn.PixelShuffle():
             return LinearMap(module)
         case nn.Flatten() | nn.Unflatten() | nn.Identity():
             return Reshape(module)
@@ -131,7 +150,33 @@ def rule_for_module(module: nn.Module) -> Rule:
             return LinearMap(module)
         case nn.Dropout() | nn.Dropout2d() if not module.training or module.p == 0.0:
             return Reshape(nn.Identity())
+        case nn.Dropout() | nn.Dropout2d():
+            rate, channels = module.p, isinstance(module, nn.Dropout2d)
+            drop = functional.dropout2d if channels else functional.dropout
+            return Dropout(lambda value: drop(value, rate, True), whole=channels)
     raise UnsupportedError(f"no rule for {type(module).__name__}")
+
+
+def rule_for_bilinear(module: nn.Module, weight: Tensor) -> Bilinear:
+    """Return the rule of a linear layer or a convolution with a weight."""
+    match module:
+        case nn.Linear():
+            return Linear(module, weight)
+        case nn.Conv1d() | nn.Conv2d() | nn.ConvTranspose1d() | nn.ConvTranspose2d():
+            if module.padding_mode != "zeros" or isinstance(module.padding, str):
+                raise UnsupportedError(
+                    f"a convolution with padding {module.padding!r} ({module.padding_mode})"
+                )
+            return Convolution(module, weight)
+    raise UnsupportedError(f"a computed weight in {type(module).__name__}")
+
+
+def rule_for_parametrised(module: nn.Module) -> Rule:
+    """Return the rule of a layer whose weight is computed, at the weight of this moment."""
+    computed = ComputedWeight(module)
+    rule = rule_for_bilinear(module, computed.value)
+    rule.computed = computed
+    return rule
 
 
 _ACTIVATIONS: dict[Any, Callable[..., Rule]] = {
@@ -163,6 +208,7 @@ _RESHAPES: set[Any] = {
 _SCALINGS: set[Any] = {operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div"}
 COMMUTATIVE: set[Any] = {operator.mul, torch.mul}
 _SUMS: set[Any] = {operator.add, operator.iadd, torch.add, "add", "add_"}
+_SHIFTS: set[Any] = {operator.add, operator.sub, torch.add, torch.sub, "add", "sub"}
 
 
 def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule:
@@ -181,6 +227,8 @@ def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
     if target in _SCALINGS and not kwargs and len(args) == 2 and isinstance(args[1], int | float):
         return LinearMap(lambda value: _call(target, (value, *rest), kwargs))
+    if target in _SHIFTS and not kwargs and len(args) == 2 and isinstance(args[1], int | float):
+        return Shift(lambda value: _call(target, (value, *rest), kwargs))
     raise UnsupportedError(
         f"no rule for {target if isinstance(target, str) else getattr(target, '__name__', target)}"
     )
