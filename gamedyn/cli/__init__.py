@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import tyro
 from gamedyn.cli.demo import Demo
 from gamedyn.cli.evaluate import Evaluate
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.presets import Presets
 from gamedyn.cli.reproduce import Reproduce
 from gamedyn.cli.sample import Sample
 from gamedyn.cli.study import StudyCommand
@@ -62,6 +64,7 @@ def subcommands(train: Train) -> Any:
     return (
         Annotated[Icr, tyro.conf.subcommand("icr")]
         | Annotated[Train, tyro.conf.subcommand("train", default=train)]
+        | Annotated[Presets, tyro.conf.subcommand("presets")]
         | Annotated[StudyCommand, tyro.conf.subcommand("study")]
         | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
         | Annotated[Sample, tyro.conf.subcommand("sample")]
@@ -98,9 +101,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = parse(args)
         if isinstance(command, Train) and (stored := command.stored_settings()):
             command = parse(args, Train(settings=stored))
+            if isinstance(command, Train) and (adapted := command.adapted_settings()):
+                command = parse(args, Train(settings=adapted))
         command.run()
     except SystemExit as stop:
         return int(stop.code or 0)
+    except BrokenPipeError:  # as by `gamedyn presets | head`; nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as error:
         # ValueErrors of gamedyn are written for users: they print the value and name the mend.
         print(f"gamedyn: error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.config import TrainConfig, read_config, resolve
+from gamedyn.gan.presets import find_preset
+from gamedyn.gan.presets.preset import OWN
 from gamedyn.gan.runs import CONFIG, LOG, default_folder
 
 if TYPE_CHECKING:
@@ -33,28 +35,52 @@ class Train:
     """Continue the run in that folder from its newest checkpoint, with the settings stored there."""
     config: Path | None = None
     """JSON or TOML file of settings (a run's config.json repeats it); flags override it."""
+    preset: str | None = None
+    """Published settings by their name, see `gamedyn presets`; flags override them."""
 
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        return self.out or default_folder(self.settings)
+        return self.out or default_folder(self.settings, self.preset)
 
     def stored_settings(self) -> TrainConfig | None:
         """Read the settings that the flags are to override.
 
         Returns:
-            Those of the file, or of the run to be resumed; `None` if neither was asked for.
+            Those of the preset, of the file, or of the run to be resumed; `None` if none was asked for.
 
         Raises:
-            ValueError: If both were asked for, or the settings are wrong.
+            ValueError: If more than one was asked for, or the settings are wrong.
             OSError: If they cannot be read.
         """
-        if self.resume and self.config:
-            raise ValueError("--config starts a run and --resume continues one: give one of them")
-        if self.config:
-            return read_config(self.config)
-        stored = self.folder / CONFIG
-        return read_config(stored) if self.resume and stored.is_file() else None
+        if self.resume and (self.config or self.preset):
+            given = "--config" if self.config else "--preset"
+            raise ValueError(f"{given} starts a run and --resume continues one: give one of them")
+        if self.config and self.preset:
+            raise ValueError("--config and --preset both hold settings: give one of them")
+        if self.preset:
+            return find_preset(self.preset).config()
+        path = self.config or self.folder / CONFIG
+        if self.config is None and not (self.resume and path.is_file()):
+            return None
+        stored = read_config(path)
+        if runs_code(stored.extractor) and self.settings.extractor is None:
+            raise ValueError(
+                f"{path} names the extractor {stored.extractor!r}, which is code that would be run: "
+                f"allow it by --extractor {stored.extractor}"
+            )
+        return stored
+
+    def adapted_settings(self) -> TrainConfig | None:
+        """Fit a preset to another data set than it was written for.
+
+        Returns:
+            What the flags are to override instead of `stored_settings`; `None` if that was right.
+        """
+        if self.preset is None:
+            return None
+        adapted = find_preset(self.preset).config(self.settings.dataset)
+        return adapted if adapted.dataset != OWN else None
 
     def run(self) -> None:
         """Train, printing where the results are."""
@@ -79,12 +105,40 @@ class Train:
             saved = trainer.saved == trainer.step
             kept = "and saved" if saved else f"with step {trainer.saved} saved"
             print(f"stopped at step {trainer.step} {kept}; continue with:")
-            print(f"gamedyn train --out {folder} --resume")
+            print(f"gamedyn train --out {folder} --resume" + allowing(config))
             if not saved:  # stopped twice, the second time at once
                 raise
             return
         last = {"step": trainer.step, **dict(*read_log(folder / LOG)[-1:])}
         print("done: " + ", ".join(f"{name} {value:.4g}" for name, value in last.items()))
+
+
+def runs_code(extractor: str | None) -> bool:
+    """Say whether opening an extractor runs code that its name points at.
+
+    Args:
+        extractor: The setting.
+
+    Returns:
+        True for a folder with a `model.py` and for a module; weights alone are read without running anything.
+
+    Example:
+        >>> runs_code("inception:weights.pt"), runs_code("cifarnet:folder"), runs_code(None)
+        (False, True, False)
+    """
+    return extractor is not None and not extractor.startswith("inception:")
+
+
+def allowing(config: TrainConfig) -> str:
+    """Give what a command line needs besides to continue a run.
+
+    Args:
+        config: The run's settings.
+
+    Returns:
+        The flag that allows its extractor's code again; empty if there is none.
+    """
+    return f" --extractor {config.extractor}" if runs_code(config.extractor) else ""
 
 
 def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:

@@ -30,20 +30,21 @@ CHANGEABLE = {
 SPREAD = {"lr_decay": "none", "instance_noise": 0.0}
 
 
-def default_folder(config: TrainConfig) -> Path:
+def default_folder(config: TrainConfig, preset: str | None = None) -> Path:
     """Name the folder of a run that was given none.
 
     Args:
         config: The run's settings.
+        preset: The preset that they come from, if any.
 
     Returns:
-        `runs/<dataset>-<optimizer>-<seed>`, relative to the current folder.
+        `runs/<dataset>-<preset or optimizer>-<seed>`, relative to the current folder.
 
     Example:
         >>> default_folder(TrainConfig()).as_posix()
         'runs/digits-acgd-0'
     """
-    return Path("runs", f"{config.dataset}-{config.optimizer}-{config.seed}")
+    return Path("runs", f"{config.dataset}-{preset or config.optimizer}-{config.seed}")
 
 
 def has_begun(folder: Path) -> bool:
