@@ -144,7 +144,7 @@ def test_scores_stand_in_the_log_with_the_number_of_samples(tmp_path: Path) -> N
     trainer.run()
     lines = lines_of_scores(tmp_path)
     assert [line["step"] for line in lines] == [2, 4, 5]  # every second step, and the last
-    assert {line["eval_samples"] for line in lines} == {300}
+    assert {line["samples"] for line in lines} == {300}
     assert lines[-1]["spread"] == spread(lambda count: trainer.generated(noise(trainer, count)))["spread"]
     assert lines[0]["spread"] != lines[-1]["spread"]
 

@@ -14,7 +14,7 @@ from gamedyn.gan.devices import open_device
 from gamedyn.gan.loggers import Logger, summary_writer
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.runs import open_run
-from gamedyn.gan.scoring import Score
+from gamedyn.gan.scoring import Score, open_score
 from gamedyn.gan.steps import Stepper
 from gamedyn.gan.training import Draw, Measure, Trainer
 
@@ -62,6 +62,7 @@ def build_trainer(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     source = open_source(config) if source is None else source
+    score = open_score(config, source) if score is None else score
     open_run(folder, config, resume=resume)
     generator, discriminator = build_networks(config, source.shape, source.classes)
     for network in (generator, discriminator):

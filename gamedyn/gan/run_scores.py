@@ -20,7 +20,6 @@ from gamedyn.gan.score_files import RunScores
 
 LOOKED_AT = 1000
 """Samples whose neighbours are sought, and fakes that the critic is asked about."""
-BATCH = 250
 
 
 def evaluate_run(
@@ -99,7 +98,7 @@ def _score_images(
     progress: bool,
 ) -> Found:
     training, held_out = open_images(run.config), open_images(run.config, "test")
-    evaluator = Evaluator(_some(training, references, seed), extractor, seed=seed, progress=progress)
+    evaluator = Evaluator(training.some(references, seed=seed), extractor, seed=seed, progress=progress)
     kept: list[Tensor] = []
 
     def generate(count: int) -> Iterator[Tensor]:
@@ -110,7 +109,7 @@ def _score_images(
 
     scores = evaluator.score(generate, samples)
     fresh = min(samples, len(held_out))
-    real = evaluator.score(lambda count: _some(held_out, count, seed), fresh)
+    real = evaluator.score(lambda count: held_out.some(count, seed=seed), fresh)
     protocol = [
         *evaluator.protocol(samples),
         f"References: {evaluator.references:,} of {len(training):,} images of {training.name}. "
@@ -123,7 +122,7 @@ def _score_images(
 
     looked_at = torch.cat(kept)[:LOOKED_AT]
     nearest, _ = nearest_neighbours(torch.cat(list(in_batches(looked_at))), _all(training))
-    some_held_out = torch.cat(list(_some(held_out, len(looked_at), seed)))
+    some_held_out = torch.cat(list(held_out.some(len(looked_at), seed=seed)))
     honest, _ = nearest_neighbours(some_held_out, _all(training))
     scores["nearest training image"] = float(nearest.median())
     real["nearest training image"] = float(honest.median())
@@ -137,8 +136,8 @@ def _score_images(
     on_training, on_held_out = critic_losses(
         critic,
         loss,
-        training=_moved(_some(training, fresh, seed), device),
-        held_out=_moved(_some(held_out, fresh, seed), device),
+        training=_moved(training.some(fresh, seed=seed), device),
+        held_out=_moved(held_out.some(fresh, seed=seed), device),
         fakes=_moved(in_batches(looked_at), device),
     )
     scores["critic loss, training images"] = on_training
@@ -148,13 +147,6 @@ def _score_images(
         f"{len(looked_at):,} samples. Lower on training images: the critic overfits."
     )
     return scores, real, protocol
-
-
-def _some(images: ImageSet, count: int, seed: int) -> Iterator[Tensor]:
-    """Give a seeded choice of images, a batch at a time."""
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
-    for part in torch.split(order, BATCH):
-        yield images.batch(part)
 
 
 def _all(images: ImageSet) -> Iterator[Tensor]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from gamedyn.gan.config import TrainConfig
+from gamedyn.gan.data.sources import ImageSource, Source
+from gamedyn.gan.evaluation import Evaluator
 from gamedyn.gan.interrupts import Interruption
+from gamedyn.gan.metrics.extractors import open_extractor
 
 Samples = Callable[[int], Iterator[Tensor]]
 Score = Callable[[Samples], Mapping[str, float]]
@@ -16,8 +20,10 @@ Score = Callable[[Samples], Mapping[str, float]]
 
 # Keeps this stream of a seed apart from those of the training loop.
 STREAM = 3_000_017
-SCORED = "eval_samples"
-"""The key by which a line of scores is known in the log."""
+SCORED = "samples"
+"""The key by which a line of scores is known in the log: how many samples they were computed from."""
+REFERENCES = 10_000
+"""Most training images that samples are compared with."""
 
 
 class InterruptedScoresError(Exception):
@@ -70,3 +76,31 @@ class Scoring:
         except InterruptedScoresError:
             self.given_up = True
             return None
+
+
+def open_score(config: TrainConfig, source: Source) -> Score | None:
+    """Open the scores that settings name: distances to a seeded choice of the training images.
+
+    Args:
+        config: Resolved settings.
+        source: The training data.
+
+    Returns:
+        What scores; `None` where no extractor is named.
+
+    Raises:
+        ValueError: If the extractor cannot be opened, or the data are no images.
+    """
+    if config.extractor is None:
+        return None
+    if not isinstance(source, ImageSource):
+        raise ValueError(f"extractor {config.extractor!r} is for images, the data are none: leave it out")
+    extractor, images = open_extractor(config.extractor), source.images
+
+    @cache  # the statistics of the training images are computed once, when they are first needed
+    def evaluator() -> Evaluator:
+        return Evaluator(
+            images.some(REFERENCES, seed=config.seed), extractor, seed=config.seed, progress=True
+        )
+
+    return lambda samples: evaluator().score(samples, config.eval_samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,21 @@ class ImageSet:
     def shape(self) -> tuple[int, ...]:
         """Shape of one image, `(channels, height, width)`."""
         return tuple(self.pixels.shape[1:])
+
+    def some(self, count: int, *, seed: int, batch: int = 250) -> Iterator[Tensor]:
+        """Give a seeded choice of the images, a batch at a time.
+
+        Args:
+            count: How many; all, in another order, if there are fewer.
+            seed: Seed of the choice.
+            batch: Images a batch.
+
+        Yields:
+            Shape `(at most batch, channels, height, width)`, dtype float32, in [-1, 1].
+        """
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:count]
+        for indices in torch.split(order, batch):
+            yield self.batch(indices)
 
     def batch(self, indices: Tensor) -> Tensor:
         """Give some of the images, scaled to [-1, 1].

@@ -1,8 +1,8 @@
 """The runs of Schäfer, Zheng and Anandkumar, Implicit competitive regularization in GANs (ICML 2020).
 
-Settings are those of the authors' code and notebook, numbers were read off the figures of their blog post
-and off the notebook; its Inception Score is their own (torchvision's network, images not normalised) and
-compares with nothing else. Deviations:
+Settings are those of the authors' code (devzhk/Implicit-Competitive-Regularization) and notebook; numbers were
+read off the figures of their blog post and off the notebook. Its Inception Score is their own (torchvision's
+network, images not normalised) and compares with nothing else. Deviations:
 
 - the networks are the DCGAN of the WGAN-GP paper at the width of theirs, with 5x5 kernels and a slope of 0.2
   where theirs has 4x4 and 0.01;
@@ -31,7 +31,7 @@ SIZES: dict[str, Any] = {
 }
 ACGD: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
 ADAM: dict[str, Any] = {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.99}
-CODE = "ICR, authors' code (devzhk/Implicit-Competitive-Regularization)"
+CODE = "ICR, the authors' code"
 
 ICR = {
     "icr-acgd-wgan": Preset(
