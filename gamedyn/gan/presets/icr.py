@@ -1,8 +1,8 @@
 """The runs of Schäfer, Zheng and Anandkumar, Implicit competitive regularization in GANs (ICML 2020).
 
-Settings are those of the authors' code (devzhk/Implicit-Competitive-Regularization) and notebook; numbers were
-read off the figures of their blog post and off the notebook. Its Inception Score is their own (torchvision's
-network, images not normalised) and compares with nothing else. Deviations:
+Settings are those of the authors' code (devzhk/Implicit-Competitive-Regularization) and notebook, numbers
+were read off the figures of their blog post and off the notebook. Its Inception Score is their own
+(torchvision's network, images not normalised) and compares with nothing else. Deviations:
 
 - the networks are the DCGAN of the WGAN-GP paper at the width of theirs, with 5x5 kernels and a slope of 0.2
   where theirs has 4x4 and 0.01;
