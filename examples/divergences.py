@@ -173,7 +173,7 @@ def main(args: Args) -> None:
             "Above right, the Gaussian nearest by KL(p‖q) covers both modes and what lies between them; "
             "by KL(q‖p) it drops one mode. Integrated in logarithms of densities.",
         )
-        experiment.drawn(save(picture, args.out / "divergences.png"))
+        experiment.drawn(save(picture, args.out / "divergences.png", dpi=140))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ TINY: dict[str, list[str]] = {
         "50",
     ],
     "icr_quadratic.py": ["--steps", "30"],
+    "principled_cauchy_updates.py": ["--scale", "smoke"],
+    "principled_wasserstein_bound.py": ["--scale", "smoke"],
     "quickstart.py": [],
 }
 # Examples that decide a claim print it and its verdict; at full size only the verdict is a result.

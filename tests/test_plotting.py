@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from gamedyn.plotting.bounds import bounds_and_noise
 from gamedyn.plotting.divergences import Densities, Rates, divergences_apart
 from gamedyn.plotting.mixture import modes_over_time
 from gamedyn.plotting.orbits import orbits_and_distances
 from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
+from gamedyn.plotting.probes import Panel, curves_over_iterations
 from gamedyn.plotting.stability import stability_maps
 from gamedyn.plotting.style import COLOURS, add_caption, new_figure, save, styled
+from gamedyn.plotting.tails import tails_and_averages
 
 PLOTTING = Path(__file__).resolve().parents[1] / "gamedyn" / "plotting"
 
@@ -51,6 +54,17 @@ def figures() -> dict[str, Figure]:
             (Densities("a", eta, {"p": eta}, {"p log p": eta}), Densities("b", eta, {"p": eta}, {})),
             eta,
             (Rates("c", "nats", 1e-2, {"KL": eta}), Rates("d", "nats", 1e-2, {"KL": eta, "JS": eta**2})),
+        ),
+        "bounds": bounds_and_noise(
+            eta, {"noise": 2 * eta}, eta, {"pair": 2 * eta}, {"shifted": (eta, 2 * eta)}
+        ),
+        "probes": curves_over_iterations(
+            steps,
+            [Panel("cost", "nats", {"young": steps + 1, "old": steps + 2}, xscale="symlog")],
+            runs="age",
+        ),
+        "tails": tails_and_averages(
+            eta - 0.5, {"a": eta, "b": eta}, eta, {"a": eta, "b": 0 * eta}, eta, {"a": eta, "b": eta}, law="x"
         ),
         "modes": modes_over_time(
             steps,

@@ -1,6 +1,6 @@
 """Games with exact answers, one a file: equilibrium, iteration matrix, spectrum, contraction factor.
 
-Beside them the exact divergences between laws on the line that GANs are said to minimise.
+Beside them exact divergences and Wasserstein distances of the laws that GANs are said to bring together.
 """
 
 from gamedyn.games.base import ExactGame as ExactGame
@@ -16,3 +16,7 @@ from gamedyn.games.gaussian_mixture import GaussianMixture as GaussianMixture
 from gamedyn.games.gaussian_mixture import GaussianMixtureGAN as GaussianMixtureGAN
 from gamedyn.games.gaussian_mixture import ModeReport as ModeReport
 from gamedyn.games.quadratic import Quadratic as Quadratic
+from gamedyn.games.transport import BoundedNoise as BoundedNoise
+from gamedyn.games.transport import Masses as Masses
+from gamedyn.games.transport import wasserstein as wasserstein
+from gamedyn.games.transport import wasserstein_bound as wasserstein_bound

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gamedyn.games import LineMixture, generator_slopes
+from gamedyn.gan.batch import Batch
+from gamedyn.gan.models import build_pair
+from gamedyn.gan.probes import probe_generator, train_discriminator
+
+
+class Shift(nn.Module):
+    def __init__(self, mean: float) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.tensor(mean))
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return latent + self.mean
+
+
+class Optimal(nn.Module):
+    """The optimal discriminator of N(0, 1) against N(mean, 1)."""
+
+    def __init__(self, mean: float) -> None:
+        super().__init__()
+        self.mean = mean
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (-self.mean * x + self.mean**2 / 2).squeeze(1)
+
+
+def normal_batches(count: int, size: int) -> list[Batch]:
+    random = torch.Generator().manual_seed(0)
+    return [
+        Batch(torch.randn(size, 1, generator=random), torch.randn(size, 1, generator=random))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("mean", [1.0, 2.0])
+def test_norms_are_the_exact_slopes_of_shifted_gaussians(mean: float) -> None:
+    probe = probe_generator(Shift(mean), Optimal(mean), normal_batches(20, 20_000))
+    saturating, nonsaturating = generator_slopes(LineMixture(), LineMixture((mean,)))
+    assert probe.saturating == pytest.approx(saturating, rel=0.02)
+    assert probe.nonsaturating == pytest.approx(nonsaturating, rel=0.02)
+    # At every sample the two gradients sum to the mean, so they have one spread.
+    assert probe.saturating_spread == pytest.approx(probe.nonsaturating_spread, rel=1e-6)
+    assert probe.accuracy == pytest.approx(0.5 * (1 + math.erf(mean / 2 / math.sqrt(2))), abs=0.005)
+
+
+def test_a_vanished_gradient_keeps_its_digits_and_nothing_moves() -> None:
+    generator, discriminator = build_pair((1, 8, 8), dim=4, latent=4, seed=0, critic_norm="batch")
+    with torch.no_grad():
+        discriminator.score.bias.fill_(-60.0)  # sure that all is generated
+    before = [value.clone() for net in (generator, discriminator) for value in net.state_dict().values()]
+    batches = [Batch(torch.rand(8, 1, 8, 8), torch.randn(8, 4)) for _ in range(2)]
+    probe = probe_generator(generator, discriminator, batches)
+    assert 0 < probe.saturating / probe.nonsaturating < 1e-23
+    after = [value for net in (generator, discriminator) for value in net.state_dict().values()]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    with pytest.raises(ValueError, match="at least 2"):
+        probe_generator(generator, discriminator, batches[:1])
+
+
+def test_training_a_discriminator_moves_it_alone_and_noise_makes_it_less_sure() -> None:
+    costs = []
+    for noise in (0.0, 2.0):
+        generator, discriminator = build_pair((1, 8, 8), dim=4, latent=4, seed=0, critic_norm="batch")
+        before = {name: value.clone() for name, value in generator.state_dict().items()}
+        adam = torch.optim.Adam(discriminator.parameters(), lr=1e-2)
+        torch.manual_seed(0)
+        batches = [Batch(torch.rand(16, 1, 8, 8), torch.randn(16, 4)) for _ in range(4)]
+        torch.manual_seed(0)
+        steps = train_discriminator(
+            discriminator, adam, generator, lambda batches=batches: batches[0], 20, noise=noise
+        )
+        assert list(steps) == list(range(21))
+        assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
+        costs.append(probe_generator(generator, discriminator, batches, noise=noise).cost)
+    assert costs[0] < 0.1 * costs[1]
