@@ -106,7 +106,7 @@ def main(args: Args) -> None:
             caption="Eight point masses on a circle against the same eight shifted or turned, or against "
             "fewer. Their supports are disjoint, so their own divergence is log 2 at any distance, as with "
             "the least noise on the left. With noise that overlaps it falls with the distance, and so does "
-            "the bound of Theorem 3.3; the best noise shrinks with it (middle). Distances by linear programming.",
+            "the bound of Theorem 3.3; the best noise shrinks with it (middle). W by transport.",
         )
         experiment.drawn(save(picture, args.out / "principled_wasserstein_bound.png", dpi=130))
 
