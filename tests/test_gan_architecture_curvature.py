@@ -114,6 +114,14 @@ def test_every_architecture_regularised(architecture: str) -> None:
     assert game.fallbacks == {}
 
 
+@pytest.mark.parametrize("loss", ["non-saturating", "rpgan"])
+@pytest.mark.parametrize("architecture", ["dcgan", "gated"])
+def test_every_kind_of_game_regularised(architecture: str, loss: str) -> None:
+    game, real, latent = game_of(architecture, loss, spectral_norm=True, dropout=0.3)
+    assert_plain_closures(game, real, latent)
+    assert game.fallbacks == {}
+
+
 @pytest.mark.parametrize("norm", ["batch", "group", "layer"])
 @pytest.mark.parametrize("architecture", ["dcgan", "resnet", "gated"])
 def test_every_normalisation(architecture: str, norm: str) -> None:

@@ -14,6 +14,7 @@ from gamedyn.gan.models.activations import Gated, ShiftedSoftplus, activation
 from gamedyn.gan.models.bottleneck import Bottleneck
 from gamedyn.gan.models.normalisation import normalisation
 from gamedyn.gan.models.resnet import ResidualBlock, ResNetDiscriminator, ResNetGenerator
+from gamedyn.gan.penalties.slopes import misleading_layers
 
 
 def test_layer_norm_is_group_norm_of_one_group() -> None:
@@ -27,6 +28,11 @@ def test_layer_norm_is_group_norm_of_one_group() -> None:
     torch.testing.assert_close(
         layer(x), normal * group.weight[:, None, None] + group.bias[:, None, None], rtol=1e-12, atol=1e-12
     )
+
+
+def test_layer_norm_is_known_to_mislead_a_penaltys_curvature() -> None:
+    for norm, found in (("layer", ["ChannelLayerNorm"]), ("group", []), ("batch", ["BatchNorm2d"])):
+        assert misleading_layers(build_pair((3, 8, 8), dim=4, latent=5, seed=0, critic_norm=norm)[1]) == found
 
 
 def third_derivative(norm: nn.Module, x: torch.Tensor, directions: torch.Tensor) -> float:

@@ -145,37 +145,29 @@ class Dropout(Rule):
 class Gated(Rule):
     """`o = σ(a) τ(b)`, `τ = tanh`, of every second channel `a` and its neighbour `b`."""
 
-    of_samples = ("gate", "signal")
+    of_samples = ("gate", "signal", "of_gate", "of_signal")
 
     def forward(self, value: Tensor) -> Tensor:
         self.gate, self.signal = torch.sigmoid(value[:, ::2]), torch.tanh(value[:, 1::2])
+        self.of_gate = (self.gate - self.gate**2) * self.signal
+        self.of_signal = self.gate * (1 - self.signal**2)
         return self.gate * self.signal
 
-    def _slopes(self) -> tuple[Tensor, Tensor]:
-        return self.gate * (1 - self.gate), 1 - self.signal**2
-
     def tangent(self, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
-        if dot is None:
-            return None
-        of_gate, of_signal = self._slopes()
-        return dot[:, ::2] * (of_gate * self.signal) + dot[:, 1::2] * (self.gate * of_signal)
+        return None if dot is None else dot[:, ::2] * self.of_gate + dot[:, 1::2] * self.of_signal
 
     def cotangent(self, bar: Tensor) -> Tensor:
-        of_gate, of_signal = self._slopes()
-        return _interleaved(bar * of_gate * self.signal, bar * self.gate * of_signal)
+        return _interleaved(bar * self.of_gate, bar * self.of_signal)
 
     def cotangent_dot(self, bar: Tensor, bar_dot: Maybe, dot: Maybe, weights: Sequence[Maybe]) -> Maybe:
         out = None if bar_dot is None else self.cotangent(bar_dot)
         if dot is None:
             return out
-        of_gate, of_signal = self._slopes()
-        first, second, mixed = dot[:, ::2], dot[:, 1::2], of_gate * of_signal
-        bent_gate = of_gate * (1 - 2 * self.gate) * self.signal
-        bent_signal = -2 * self.gate * self.signal * of_signal
-        moved = _interleaved(
-            bar * (bent_gate * first + mixed * second), bar * (mixed * first + bent_signal * second)
-        )
-        return plus(out, moved)
+        first, second = dot[:, ::2], dot[:, 1::2]
+        mixed = (1 - self.gate) * self.of_signal
+        even = self.of_gate * (1 - 2 * self.gate) * first + mixed * second
+        odd = mixed * first - 2 * self.signal * self.of_signal * second
+        return plus(out, _interleaved(bar * even, bar * odd))
 
 
 def _interleaved(even: Tensor, odd: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from gamedyn.gan.auxiliary import scores_and_classes
+from gamedyn.gan.models.normalisation import ChannelLayerNorm
 
 
 def slopes(discriminator: nn.Module, samples: Tensor) -> Tensor:
@@ -41,6 +42,9 @@ def slopes(discriminator: nn.Module, samples: Tensor) -> Tensor:
     return slope.flatten(1)
 
 
+MISLEADING = (nn.LayerNorm, ChannelLayerNorm, _BatchNorm, _InstanceNorm)
+
+
 def misleading_layers(discriminator: nn.Module) -> list[str]:
     """Name the layers whose third derivatives torch gets wrong, as a gradient penalty's curvature needs them.
 
@@ -57,5 +61,5 @@ def misleading_layers(discriminator: nn.Module) -> list[str]:
         >>> misleading_layers(nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.Linear(4, 1)))
         ['LayerNorm']
     """
-    found = (m for m in discriminator.modules() if isinstance(m, nn.LayerNorm | _BatchNorm | _InstanceNorm))
+    found = (m for m in discriminator.modules() if isinstance(m, MISLEADING))
     return list(dict.fromkeys(type(module).__name__ for module in found))
