@@ -21,6 +21,7 @@ from gamedyn.cli.demo import Demo
 from gamedyn.cli.evaluate import Evaluate
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
 from gamedyn.cli.presets import Presets
+from gamedyn.cli.report import Report
 from gamedyn.cli.reproduce import Reproduce
 from gamedyn.cli.sample import Sample
 from gamedyn.cli.study import StudyCommand
@@ -69,6 +70,7 @@ def subcommands(train: Train) -> Any:
         | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
         | Annotated[Sample, tyro.conf.subcommand("sample")]
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+        | Annotated[Report, tyro.conf.subcommand("report")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
     )
 
