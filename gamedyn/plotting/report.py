@@ -338,7 +338,8 @@ def set_scale(axes: Axes, series: Sequence[npt.ArrayLike]) -> None:
     if values.min() >= 0:
         # From zero where that costs at most half of the panel; a series of zeros has no height of its own.
         if values.min() <= values.max() / 2:
-            axes.set_ylim(bottom=0, top=None if values.max() > 0 else 1)
+            top = float(values.max()) or 1.0
+            axes.set_ylim(bottom=-0.02 * top, top=1.06 * top)
         return
     sizes = np.abs(values[values != 0])
     if len(sizes) and sizes.max() > 100 * (middle := float(np.median(sizes))):
