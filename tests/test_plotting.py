@@ -10,13 +10,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from gamedyn.plotting.bounds import bounds_and_noise
+from gamedyn.plotting.curves import paired_scores, panels_of_curves
 from gamedyn.plotting.divergences import Densities, Rates, divergences_apart
+from gamedyn.plotting.layers import layer_profiles, profiles_side_by_side
+from gamedyn.plotting.lines import scores_and_lines
 from gamedyn.plotting.mixture import modes_over_time
 from gamedyn.plotting.orbits import orbits_and_distances
 from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
 from gamedyn.plotting.probes import Panel, curves_over_iterations
 from gamedyn.plotting.stability import stability_maps
 from gamedyn.plotting.style import COLOURS, add_caption, new_figure, save, styled
+from gamedyn.plotting.surfaces import value_surfaces
 from gamedyn.plotting.tails import tails_and_averages
 
 PLOTTING = Path(__file__).resolve().parents[1] / "gamedyn" / "plotting"
@@ -36,6 +40,9 @@ def figures() -> dict[str, Figure]:
     mask = {"SimGD": eta[:, None] < eta[None, :]}
     steps = np.arange(5) * 10
     runs = {name: rng.uniform(0, 8, (3, 5)) for name in ("Adam", "ACGD")}
+    profile = {"c = 0.1": np.array([-np.inf, -2.0, -1.0]), "penalty": -np.ones(3)}
+    histogram = (np.arange(4), np.linspace(-1, 1, 5))
+    points = [rng.normal(size=(20, 2))] * 2
     return {
         "two panels": with_and_without_answer(
             spiral(0.95), (np.ones(41), 1.1 ** np.arange(41)), lr=(0.09, 0.01)
@@ -72,6 +79,30 @@ def figures() -> dict[str, Figure]:
             {k: v / 8 for k, v in runs.items()},
             {k: rng.normal(size=(50, 2)) for k in runs},
             np.eye(2),
+        ),
+        "layers": layer_profiles(profile, {"penalty": histogram}, caption="x"),
+        "layers twice": profiles_side_by_side(
+            {"a": profile, "b": profile}, {"a": ([0.1, 1.0], [-1.0, 1.0]), "b": ([0.1], [0.0])}, bound="c"
+        ),
+        "curves": panels_of_curves(
+            {"a": {"one": (steps, steps), "two": (steps, 2 * steps)}, "b": {"two": (steps, steps)}},
+            xlabel="x",
+            ylabel="y",
+            levels={"a": ("level", 3.0)},
+        ),
+        "pairs": paired_scores(
+            {"a": ([1.0, 2.0], [2.0, np.nan])}, xlabel="x", ylabel="y", level=1.5, caption="x"
+        ),
+        "lines": scores_and_lines(
+            {"1-grams": {"one": (steps, steps + 0.5)}},
+            {"1-grams": 0.1},
+            {"text": ["a $", "b_^"], "other": ["c"]},
+            xlabel="x",
+            ylabel="y",
+            caption="x",
+        ),
+        "surfaces": value_surfaces(
+            eta, {"clipping": [np.outer(eta, eta)] * 2}, points, points, columns=["one", "two"]
         ),
     }
 

@@ -16,6 +16,11 @@ from gamedyn.games.gaussian_mixture import GaussianMixture as GaussianMixture
 from gamedyn.games.gaussian_mixture import GaussianMixtureGAN as GaussianMixtureGAN
 from gamedyn.games.gaussian_mixture import ModeReport as ModeReport
 from gamedyn.games.quadratic import Quadratic as Quadratic
+from gamedyn.games.toy_sets import TOY_SETS as TOY_SETS
+from gamedyn.games.toy_sets import PointSet as PointSet
+from gamedyn.games.toy_sets import SwissRoll as SwissRoll
+from gamedyn.games.toy_sets import eight_gaussians as eight_gaussians
+from gamedyn.games.toy_sets import twentyfive_gaussians as twentyfive_gaussians
 from gamedyn.games.transport import BoundedNoise as BoundedNoise
 from gamedyn.games.transport import Masses as Masses
 from gamedyn.games.transport import wasserstein as wasserstein

@@ -1,4 +1,4 @@
-"""Samples to train on: CIFAR-10, scikit-learn's digits, Gaussian mixtures, any tensor or data set."""
+"""Samples to train on: CIFAR-10, scikit-learn's digits, Gaussian mixtures, lines of text, any tensor."""
 
 from gamedyn.gan.data.cifar10 import load_cifar10 as load_cifar10
 from gamedyn.gan.data.digits import load_digits as load_digits
@@ -10,3 +10,6 @@ from gamedyn.gan.data.sources import ImageSource as ImageSource
 from gamedyn.gan.data.sources import PointSource as PointSource
 from gamedyn.gan.data.sources import Source as Source
 from gamedyn.gan.data.sources import open_source as open_source
+from gamedyn.gan.data.text import TextLines as TextLines
+from gamedyn.gan.data.text import load_text as load_text
+from gamedyn.gan.data.text import text_lines as text_lines

@@ -70,7 +70,7 @@ def initialise(
     if scheme not in get_args(Scheme):
         raise ValueError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {scheme!r}")
     for layer in network.modules():
-        if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if not isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             continue
         if scheme in {"torch", "icr"}:
             layer.reset_parameters()
@@ -88,7 +88,9 @@ def initialise(
             nn.init.zeros_(layer.bias)
 
 
-def tflib_variance(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, kind: Kind = "usual") -> float:
+def tflib_variance(
+    layer: nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d, kind: Kind = "usual"
+) -> float:
     """Give the variance of a layer's initial weights in the WGAN-GP paper's code.
 
     Args:

@@ -1,4 +1,4 @@
-"""A fully connected generator of images."""
+"""Fully connected networks: of any sizes, and a generator of images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,41 @@ from torch import Tensor, nn
 from gamedyn.gan.models.initialisation import Scheme, initialise
 
 LAYERS = 4
+
+
+def perceptron(
+    inputs: int, outputs: int, *, width: int = 512, depth: int = 3, norm: bool = False
+) -> nn.Sequential:
+    """Make a ReLU network with the initial weights of the WGAN-GP paper's code.
+
+    Hidden weights are He's and those of the last layer Glorot's, all uniform; biases are zero.
+
+    Args:
+        inputs: Numbers in.
+        outputs: Numbers out.
+        width: Units of each hidden layer.
+        depth: Hidden layers.
+        norm: Whether BatchNorm stands before each ReLU.
+
+    Returns:
+        The network, its output linear.
+
+    Example:
+        >>> import torch
+        >>> perceptron(2, 1, width=16, depth=3)(torch.zeros(5, 2)).shape
+        torch.Size([5, 1])
+
+    References:
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017; `gan_toy.py` of its code, where width
+        and depth are these defaults.
+    """
+    hidden: list[nn.Module] = []
+    for layer in range(depth):
+        hidden.append(nn.Linear(width if layer else inputs, width))
+        hidden += [nn.BatchNorm1d(width), nn.ReLU()] if norm else [nn.ReLU()]
+    network = nn.Sequential(*hidden, nn.Linear(width if depth else inputs, outputs))
+    initialise(network, "tflib", he=hidden)
+    return network
 
 
 class MLPGenerator(nn.Module):
