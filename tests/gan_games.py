@@ -15,6 +15,8 @@ from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 
 SEPARABLE = sorted(name for name, loss in LOSSES.items() if loss.separable)
+KINDS = ["lsgan", "minimax", "wgan"]
+"""One loss of each kind: general-sum and curved, zero-sum and curved, zero-sum and flat."""
 
 Act = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]

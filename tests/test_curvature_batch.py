@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from gan_games import CRITICS, PAIRS, SEPARABLE, error, evaluated, made, of_critic
+from gan_games import CRITICS, KINDS, PAIRS, error, evaluated, made, of_critic
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -56,7 +56,7 @@ def assert_parts_average_to_the_whole(game: GANObjective, real: Tensor, latent: 
         assert error(each[0], expected) > 1e-3
 
 
-@pytest.mark.parametrize("loss", SEPARABLE)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("least", [True, False])
 def test_disjoint_parts_average_to_the_whole(pair: str, loss: str, least: bool) -> None:
@@ -166,7 +166,7 @@ def test_a_spectral_norm_does_not_advance_with_products() -> None:
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("loss", SEPARABLE)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("pair", PAIRS)
 def test_a_part_is_adjoint_and_leaves_everything_else_alone(
     pair: str, loss: str, monkeypatch: pytest.MonkeyPatch

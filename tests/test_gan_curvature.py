@@ -21,9 +21,12 @@ from gamedyn.optimizers import ACGD, CGD
 from gamedyn.optimizers.closure import linearise
 
 
-@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize(
+    ("loss", "dtype"),
+    [*((loss, torch.float64) for loss in sorted(LOSSES)),
+     *((loss, torch.float32) for loss in ("minimax", "rpgan", "wgan"))],
+)  # fmt: skip
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_linearisation_is_autograds(pair: str, loss: str, dtype: torch.dtype) -> None:
     game, real, latent = made(pair, loss, dtype)
     twin = copy.deepcopy(game)
@@ -85,7 +88,7 @@ def _close(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(one.buffers(), other.buffers(), strict=True))
 
 
-@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "wgan"])
 @pytest.mark.parametrize("optimizer", [CGD, ACGD])
 def test_a_step_by_structure_is_a_step_by_autograd(optimizer: type, loss: str) -> None:
     game, real, latent = made("ReLU, BatchNorm | LeakyReLU", loss, torch.float64)
@@ -153,7 +156,7 @@ def assert_autograds(game: GANObjective, real: Tensor, latent: Tensor) -> None:
     assert _close(game.discriminator, twin.discriminator)
 
 
-@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "rpgan", "wgan"])
 @pytest.mark.parametrize("critic", CRITICS)
 def test_unusual_critics_have_autograds_numbers(critic: str, loss: str) -> None:
     torch.manual_seed(0)

@@ -204,6 +204,30 @@ def test_a_penalty_is_in_the_gradient_and_not_in_the_products(pair: str, loss: s
     assert set(penalised.fallbacks) == FALLBACKS.get(pair, set())
 
 
+@pytest.mark.parametrize("loss", ["wgan", "rpgan"])
+def test_dropout_draws_in_the_same_order_either_way(loss: str) -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Dropout(0.5), nn.Linear(16, 1)).double()
+    generator = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2)).double()
+    real, latent = samples()[0], torch.randn(6, 5).double()
+    plain = GANObjective(generator, critic, LOSSES[loss], noise=0.1)
+    assert_same_game(plain, with_terms(plain, [R1(0.5), R2(0.5)], 0.1), real, latent)
+
+
+def test_a_penalty_that_evaluates_the_discriminator_leaves_its_running_statistics() -> None:
+    class Scores:
+        def __call__(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+            return discriminator(real).square().mean() + discriminator(fake).square().mean()
+
+    critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+    game = GANObjective(nn.Linear(2, 2).double(), critic, LOSSES["wgan"], penalties=[Scores()])
+    real, latent = samples()
+    game.on(real, latent)()
+    assert int(critic[1].num_batches_tracked) == 2  # once for real samples, once for fakes
+    game.on(real, latent).linearise(list(game.generator.parameters()), list(critic.parameters()))
+    assert int(critic[1].num_batches_tracked) == 4
+
+
 def test_one_sided_penalties_too() -> None:
     game, real, latent = made("tanh | tanh", "wgan", torch.float64)
     game.discriminator.requires_grad_(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gan_games import FALLBACKS, PAIRS, SEPARABLE, error, made
+from gan_games import FALLBACKS, KINDS, PAIRS, error, made
 from torch import Tensor, nn
 
 from gamedyn.gan.curvature import precision
@@ -55,7 +55,7 @@ def assert_near(found: Linearisation, game: GANObjective, bound: float) -> None:
             assert part.is_contiguous() == parameter.is_contiguous()
 
 
-@pytest.mark.parametrize("loss", SEPARABLE)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("part", [1.0, 0.5])
 @pytest.mark.usefixtures("fast")
@@ -70,7 +70,7 @@ def test_where_scores_are_paired_the_images_alone_are_relaxed() -> None:
     assert_near(relaxed(game, real, latent), game, 2e-2)
 
 
-@pytest.mark.parametrize("loss", SEPARABLE)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.usefixtures("fast")
 def test_they_are_nearer_with_the_dcgan_of_cifar10(loss: str) -> None:
     generator, critic = build_pair((3, 32, 32), dim=16, latent=128, seed=0)

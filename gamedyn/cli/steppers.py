@@ -41,6 +41,12 @@ def alternating(generator: nn.Module, discriminator: nn.Module, config: TrainCon
 
     Returns:
         What moves both players.
+
+    Notes:
+        RMSprop is torch's. That of TensorFlow 1, which the published runs with weight clipping used, decays
+        by 0.9 where torch's `alpha` is 0.99, adds `eps = 1e-10` under the root where torch adds 1e-8 to the
+        root, and starts its mean square at 1 where torch starts at 0: its first steps are shorter. Pass
+        `beta2` 0.9 to come nearer.
     """
     from torch.optim import SGD, Adam, RMSprop
 

@@ -1,7 +1,8 @@
 """GAN training: networks, losses, data, the training loop and its checkpoints.
 
-Import from the submodules: `gamedyn.gan.config` (settings of a run, no torch), `gamedyn.gan.models`
-(DCGAN and MLP pairs), `gamedyn.gan.losses`, `gamedyn.gan.data` (CIFAR-10, digits, Gaussian mixtures),
+Import from the submodules: `gamedyn.gan.config` (settings of a run, no torch), `gamedyn.gan.models`,
+`gamedyn.gan.losses`, `gamedyn.gan.penalties` (with weight clipping), `gamedyn.gan.objective` and
+`gamedyn.gan.steps` (a step by one optimizer, or by two in turn), `gamedyn.gan.data`,
 `gamedyn.gan.training` (the loop) and `gamedyn.gan.checkpoints`. Nothing here knows an optimizer: the
 loop is handed one.
 """
