@@ -228,6 +228,20 @@ def test_a_penalty_that_evaluates_the_discriminator_leaves_its_running_statistic
     assert int(critic[1].num_batches_tracked) == 4
 
 
+def test_the_generator_does_not_see_a_penalty_whatever_that_does_with_the_fakes() -> None:
+    def steep(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        return 100.0 * discriminator(fake).square().mean()
+
+    game, real, latent = made("MLPs", "non-saturating", torch.float64)
+    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
+    plain = linearise(game.on(real, latent)(), x, y)
+    penalised = linearise(with_terms(game, [steep], 0.0).on(real, latent)(), x, y)
+    assert all(map(torch.equal, plain.gradient_x, penalised.gradient_x))
+    assert error(plain.gradient_y, penalised.gradient_y) > 1.0
+    v = [torch.randn_like(p) for p in x]
+    assert error(penalised.forward(v), plain.forward(v)) < 1e-12
+
+
 def test_one_sided_penalties_too() -> None:
     game, real, latent = made("tanh | tanh", "wgan", torch.float64)
     game.discriminator.requires_grad_(True)
