@@ -24,13 +24,16 @@ def read_log(path: Path) -> list[Line]:
         The lines in order.
 
     Raises:
-        ValueError: If any other line is not a JSON object.
+        ValueError: If any other line is not a JSON object with a `step`.
     """
     lines: list[Line] = []
     texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     for number, text in enumerate(texts, start=1):
         try:
-            lines.append(dict(json.loads(text)))
+            line = dict(json.loads(text))
+            if type(line.get("step")) is not int:
+                raise ValueError("it does not say its step")
+            lines.append(line)
         except (ValueError, TypeError) as error:
             if number < len(texts):
                 raise ValueError(f"{path} is damaged at line {number}: {error}") from error

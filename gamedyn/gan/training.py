@@ -120,11 +120,18 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: If the user stopped the run; its checkpoint is written.
-            ValueError: If every checkpoint of the run is damaged.
+            ValueError: If every checkpoint of the run is damaged, or the newest is of another run.
             OSError: If a file cannot be written.
         """
         if (state := load_newest(self.folder)) is not None:
-            self.load_state_dict(state)
+            try:
+                self.load_state_dict(state)
+            except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:160]
+                raise ValueError(
+                    f"the newest checkpoint in {self.folder} is of another run: {type(error).__name__}: "
+                    f"{reason}; start again with another --out"
+                ) from error
         else:
             torch.manual_seed(self.config.seed + GLOBAL_STREAM)
         record_environment(self.folder, self.device, step=self.step)
