@@ -109,7 +109,7 @@ def sizes(scale: Scale, extractor: str, *, paper: int, laptop: int) -> dict[str,
     """
     if scale == "smoke":
         small = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8, "max_iter": 2}
-        return {**small, **scored(extractor, 2, 40), "log_every": 1, "sample_every": 4}
+        return {**small, **scored(extractor, 2, 80), "log_every": 1, "sample_every": 4}
     if scale == "laptop":
         return {"dataset": "cifar10", "dim": 32, **scored(extractor, laptop // 6, 2_000)}
     return {"dataset": "cifar10", "dim": 64, **scored(extractor, paper // 40, 50_000)}

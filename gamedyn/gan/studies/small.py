@@ -12,7 +12,7 @@ RATES = (1e-4, 2e-4, 5e-4, 1e-3)
 ACGD: dict[str, Any] = {"optimizer": "acgd", "max_iter": 2}
 ADAM: dict[str, Any] = {"optimizer": "adam", "beta1": 0.5, "beta2": 0.999}
 GP: dict[str, Any] = {**ADAM, "beta2": 0.9, "loss": "wgan", "gp": 10.0, "n_critic": 5}
-DIGITS: dict[str, Any] = {"dataset": "digits", "dim": 16, "latent": 32, "batch_size": 32, "init": "torch"}
+DIGITS: dict[str, Any] = {"dataset": "digits", "dim": 8, "latent": 32, "batch_size": 32, "init": "torch"}
 SMOKE: dict[str, Any] = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8}
 
 
@@ -38,7 +38,7 @@ def cifar10_short(scale: Scale, extractor: str) -> Study:
         name="cifar10-short",
         title="Some thousand steps on CIFAR-10",
         claim="Adam on the unregularised WGAN fails where ACGD on the unregularised WGAN trains.",
-        shared={**shared, **scored(extractor, every, 40 if scale == "smoke" else 2_000)},
+        shared={**shared, **scored(extractor, every, 80 if scale == "smoke" else 2_000)},
         methods=[
             Method("ACGD, WGAN", {**ACGD, "loss": "wgan"}, long),
             Method("Adam, WGAN", {**ADAM, "loss": "wgan"}, rest),
@@ -71,7 +71,7 @@ def digits_long(scale: Scale, extractor: str) -> Study:
     every = {"smoke": 2, "laptop": 2_500, "paper": 10_000}[scale]
     shared = {
         **(SMOKE if scale == "smoke" else DIGITS),
-        **scored(extractor, every, 40 if scale == "smoke" else 2_000),
+        **scored(extractor, every, 80 if scale == "smoke" else 2_000),
         "sample_every": max(every, 1),
         "log_every": max(every // 25, 1),
     }

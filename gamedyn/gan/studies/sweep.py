@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from gamedyn.gan.runlog import read_log
@@ -110,6 +111,8 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         The row: the run's name, method and settings, its scores by step and seconds, and where it was done.
     """
     lines = read_log(folder / LOG)
+    timed = [line for line in lines if "seconds" in line]
+    steps, seconds = [line["step"] for line in timed], [line["seconds"] for line in timed]
     curve, name = [], ""
     for line in lines:
         scored = [key for key in line if key.startswith(("FD", "FID"))]
@@ -120,7 +123,7 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
             curve.append(
                 {
                     "step": line["step"],
-                    "seconds": round(line["seconds"], 2),
+                    "seconds": round(float(np.interp(line["step"], steps, seconds)), 2),
                     "score": round(value, 3) if known else None,
                 }
             )
@@ -132,7 +135,7 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         "settings": settings_of(job.config),
         "score": name,
         "curve": curve,
-        "skipped": lines[-1]["skipped"] if lines else 0,
+        "skipped": timed[-1]["skipped"] if timed else 0,
         "failure": failure,
         **where(),
     }

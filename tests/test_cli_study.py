@@ -1,0 +1,53 @@
+"""`gamedyn study` from the command line: what is missing, a whole small study, mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gamedyn.cli import main
+from gamedyn.gan.studies.sweep import read_rows
+
+
+def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "digits-long", "--list", "--out", str(tmp_path / "none")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "acgd-wgan-lr0.0001-seed0-steps100000"
+    assert lines[-1].startswith("16 of 16 runs missing in ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_small_study_runs_once_and_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["study", "wgan-gp-cifar10", "--scale", "smoke", "--seeds", "1", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    rows = read_rows(tmp_path / "rows.jsonl")
+    assert [row["method"] for row in rows] == [
+        *("WGAN, clipping, RMSProp", "WGAN-GP, RMSProp", "WGAN-GP, Adam", "DCGAN, Adam")
+    ]
+    assert [point["step"] for point in rows[0]["curve"]] == [2, 4]
+    assert all(point["score"] > 0 for row in rows for point in row["curve"])
+    assert "| WGAN-GP, Adam | 0.0001 | 1 (0) | 4 |" in capsys.readouterr().out
+    assert (tmp_path / "wgan-gp-cifar10.png").stat().st_size > 10_000
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    assert main([*arguments, "--draw"]) == 0
+    assert (tmp_path / "rows.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["cifar10-short"], "--extractor is needed"),
+        (["digits-long", "--shard", "3/2"], "shard must be i/n"),
+        (["digits-long", "--shard", "half"], "--shard must be i/n"),
+        (["digits-long", "--steps", "0"], "--steps must be at least 1, got 0"),
+        (["digits-long", "--seeds", "0", "1"], "seed 0 chooses"),
+    ],
+)
+def test_mistakes_cost_one_line(
+    arguments: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["study", *arguments, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert problem in error
+    assert len(error.splitlines()) == 1
