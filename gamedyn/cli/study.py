@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gamedyn.gan.studies.study import Row
 
 StudyName: TypeAlias = Literal["icr-cifar10", "wgan-gp-cifar10", "cifar10-short", "digits-long"]
-DIGITS = "gamedyn.gan.metrics.digits:digit_features"
+DIGITS = "gamedyn.gan.metrics.digits:digits"
 
 
 @dataclass

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gamedyn.gan.data.digits import load_digits
+from gamedyn.gan.metrics.extractors import Extractor
 
 EPOCHS, BATCH, WIDTH = 20, 32, 64
 
 
-def digit_features(images: Tensor) -> Tensor:
-    """Give the features of scikit-learn's digits that a classifier of them learns.
+def features_and_logits(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the features of scikit-learn's digits that a classifier of them learns, and its logits.
 
     The classifier (two convolutions, a hidden layer of 64, trained on the 1,498 training digits from a fixed
     seed) is made at the first call in a process. Distances on its features rank generators of digits among
@@ -24,15 +25,17 @@ def digit_features(images: Tensor) -> Tensor:
         images: Shape `(n, 1, 8, 8)`, in [-1, 1].
 
     Returns:
-        Shape `(n, 64)`, non-negative.
+        Features, shape `(n, 64)`, non-negative, and class logits, shape `(n, 10)`.
 
     Example:
-        >>> digit_features(torch.zeros(2, 1, 8, 8)).shape
-        torch.Size([2, 64])
+        >>> [part.shape for part in features_and_logits(torch.zeros(2, 1, 8, 8))]
+        [torch.Size([2, 64]), torch.Size([2, 10])]
     """
+    classifier = digit_classifier()
     with torch.inference_mode():
-        features: Tensor = digit_classifier()[:-1](images)
-    return features
+        features: Tensor = classifier[:-1](images)
+        logits: Tensor = classifier[-1](features)
+    return features, logits
 
 
 @functools.cache
@@ -45,9 +48,8 @@ def digit_classifier() -> nn.Sequential:
     Raises:
         ValueError: If scikit-learn, which has the digits, is not installed.
     """
-    digits = load_digits()
-    everything = torch.arange(len(digits))
-    images, labels = digits.batch(everything), digits.labels
+    real = load_digits()
+    images, labels = real.batch(torch.arange(len(real))), real.labels
     assert labels is not None
     # Also where the first call comes out of inference mode, whose tensors cannot be trained.
     with torch.random.fork_rng(devices=[]), torch.inference_mode(mode=False), torch.enable_grad():
@@ -69,3 +71,7 @@ def digit_classifier() -> nn.Sequential:
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
                 optimizer.step()
     return network.eval().requires_grad_(False)
+
+
+digits = Extractor("digits", features_and_logits)
+"""The classifier as an extractor: `--extractor gamedyn.gan.metrics.digits:digits`."""

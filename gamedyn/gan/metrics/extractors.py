@@ -112,7 +112,8 @@ def open_extractor(spec: str, *, device: str = "cpu") -> Extractor:
     `inception:FILE` reads the published Inception weights, `cifarnet:FOLDER` a classifier that lies in a
     folder (see `open_classifier`; any name may stand before the colon and is what scores are named
     after), and `module.path:attribute` imports a function or an `nn.Module` (or a class of one, made
-    without arguments) that maps images in [-1, 1] to features, or to a pair of features and class logits.
+    without arguments) that maps images in [-1, 1] to features, or to a pair of features and class logits, or
+    an `Extractor`, which brings its own name.
     A folder's `model.py` and a module are code that is run: name only what you would run.
 
     Args:
@@ -140,7 +141,10 @@ def open_extractor(spec: str, *, device: str = "cpu") -> Extractor:
     folder = Path(rest).expanduser()
     if kind == "cifarnet" or folder.is_dir():
         return Extractor(kind, _on(device, _classifier(load_classifier(folder).to(device))))
-    return Extractor(spec, _on(device, _as_pair(_imported(spec, kind, rest, device), spec)))
+    found = _imported(spec, kind, rest, device)
+    if isinstance(found, Extractor):
+        return Extractor(found.name, _on(device, found.network), found.published)
+    return Extractor(spec, _on(device, _as_pair(found, spec)))
 
 
 def _on(
@@ -157,7 +161,7 @@ def _classifier(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor |
     return forward
 
 
-def _imported(spec: str, module: str, attribute: str, device: str) -> Callable[[Tensor], object]:
+def _imported(spec: str, module: str, attribute: str, device: str) -> Extractor | Callable[[Tensor], object]:
     try:
         found: object = importlib.import_module(module)
         for name in attribute.split("."):
@@ -171,6 +175,8 @@ def _imported(spec: str, module: str, attribute: str, device: str) -> Callable[[
         ) from error
     if isinstance(found, nn.Module):
         found.to(device).eval().requires_grad_(False)
+    if isinstance(found, Extractor):
+        return found
     if not callable(found):
         raise ValueError(f"extractor {spec!r} is a {type(found).__name__}, it must be callable on images")
     return found
