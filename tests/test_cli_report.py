@@ -54,7 +54,7 @@ def write_run(
             "seconds": 0.5 * number,
         })  # fmt: skip
         if scored and number % 30 == 0:
-            lines.append({"step": step, "eval_samples": 500, "FD (toy)": 100.0 / number, "KD (toy)": 0.1})
+            lines.append({"step": step, "samples": 500, "FD (toy)": 100.0 / number, "KD (toy)": 0.1})
             lines[-1]["KD (toy) sd"] = 0.02
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     rng = np.random.default_rng(0)

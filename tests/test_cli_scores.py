@@ -218,6 +218,9 @@ def test_points_are_scored_by_their_modes(
     assert 0 <= found.scores["modes"] <= 8
     extractor = f"tiny:{trained['classifier']}"
     assert "points" in refused(capsys, "evaluate", trained["ring"], "--extractor", extractor)
+    shutil.copytree(trained["ring"], tmp_path / "run")
+    change(tmp_path / "run", lambda state: state["generator"]["0.weight"].fill_(float("nan")))
+    assert "NaN or infinite" in refused(capsys, "evaluate", tmp_path / "run")
 
 
 def test_few_samples_are_noted_in_one_line(

@@ -5,7 +5,6 @@ The classes hold the flags; everything heavy is imported when `run` is called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gamedyn.gan.training import Draw, Measure
-
-NEAR = 0.1
 
 
 @dataclass
@@ -150,7 +147,10 @@ def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:
     Returns:
         What draws samples into a file, and what measures them.
     """
+    from functools import partial
+
     from gamedyn.gan.data.sources import MIXTURES
+    from gamedyn.gan.metrics.modes import mode_coverage
     from gamedyn.plotting.samples import image_grid, point_cloud
     from gamedyn.plotting.style import save
 
@@ -164,12 +164,4 @@ def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:
     def draw_points(path: Path, samples: Tensor) -> None:
         save(point_cloud(samples.numpy(), mixture.centers.numpy()), path)
 
-    def count_modes(samples: Tensor) -> Mapping[str, float]:
-        near = mixture.report(samples, radius=NEAR)
-        return {
-            "modes": near.covered,
-            "high_quality": round(near.high_quality, 4),
-            "within_3_std": round(mixture.report(samples).high_quality, 4),
-        }
-
-    return draw_points, count_modes
+    return draw_points, partial(mode_coverage, mixture)

@@ -25,6 +25,8 @@ FIGURES = frozenset(
 )
 """What every step logs; any other number of the log is a score."""
 COUNTS = frozenset({"step", "eval_samples", "samples", "references"})
+TAKEN = ("eval_samples", "samples")
+"""Under which of these names a line of scores says how many samples they took."""
 SPREAD = " sd"
 LARGEST = 1e100
 """Beyond it a number counts as not finite: no axis could show it."""
@@ -110,7 +112,7 @@ def read_history(folder: Path) -> RunHistory:
     series = read_series(lines, folder / LOG)
     if not series:
         raise FileNotFoundError(f"{folder} has logged no step yet: train the run first")
-    taken = [line["eval_samples"] for line in lines if type(line.get("eval_samples")) is int]
+    taken = [count for line in lines for key in TAKEN if type(count := line.get(key)) is int and count > 0]
     grids = sorted(path for path in folder.iterdir() if GRID.fullmatch(path.name))
     scores = sorted(path for path in folder.iterdir() if SCORES.fullmatch(path.name))
     return RunHistory(

@@ -74,7 +74,10 @@ Found = tuple[dict[str, float], dict[str, float], list[str]]
 
 def _score_points(run: RestoredRun, samples: int, seed: int) -> Found:
     mixture = MIXTURES[run.config.dataset]()
-    scores = mode_coverage(mixture, torch.cat(list(run.generate(samples, seed=seed))))
+    found = torch.cat(list(run.generate(samples, seed=seed)))
+    if not bool(found.isfinite().all()):
+        raise ValueError("a sample is NaN or infinite: the run may have diverged")
+    scores = mode_coverage(mixture, found)
     fresh = mixture.sample(samples, torch.Generator().manual_seed(seed))
     protocol = [
         f"{samples:,} samples; of {len(mixture.centers)} modes those are covered that have a fifth of their "
