@@ -12,6 +12,8 @@ from torch.nn import functional
 from gamedyn.gan.models import (
     DCGANDiscriminator,
     DCGANGenerator,
+    MNISTDiscriminator,
+    MNISTGenerator,
     build_pair,
     frozen_running_statistics,
     initialise,
@@ -25,6 +27,8 @@ def count(network: nn.Module) -> int:
 def test_the_papers_parameter_counts() -> None:
     assert count(DCGANGenerator(dim=128)) == 5_179_907
     assert count(DCGANDiscriminator(dim=128)) == 4_114_689
+    assert count(MNISTGenerator()) == 6_675_009
+    assert count(MNISTDiscriminator()) == 1_102_721
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (1, 16, 16), (2,)])

@@ -1,9 +1,10 @@
-"""Samples to train on: CIFAR-10, scikit-learn's digits, Gaussian mixtures, lines of text, any tensor."""
+"""Samples to train on: CIFAR-10, MNIST, digits, Gaussian mixtures, lines of text, any tensor or data set."""
 
 from gamedyn.gan.data.cifar10 import load_cifar10 as load_cifar10
 from gamedyn.gan.data.digits import load_digits as load_digits
 from gamedyn.gan.data.images import ImageSet as ImageSet
 from gamedyn.gan.data.images import image_set as image_set
+from gamedyn.gan.data.mnist import load_mnist as load_mnist
 from gamedyn.gan.data.order import BatchOrder as BatchOrder
 from gamedyn.gan.data.roots import data_root as data_root
 from gamedyn.gan.data.sources import ImageSource as ImageSource

@@ -1,4 +1,4 @@
-"""Fetching CIFAR-10 once: checksum before use, nothing half-written, nothing outside its folder."""
+"""Fetching a set once: checksum before use, nothing half-written, nothing outside its folder."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ def download_cifar10(root: Path, *, url: str = URL, sha256: str = SHA256) -> Pat
     return target
 
 
-def fetch(url: str, path: Path) -> str:
+def fetch(url: str, path: Path, *, label: str = "CIFAR-10") -> str:
     """Copy a URL to a file with a progress bar.
 
     Args:
         url: What to fetch.
         path: The file to write.
+        label: What the bar is called.
 
     Returns:
         The content's SHA-256, in hexadecimal.
@@ -73,7 +74,7 @@ def fetch(url: str, path: Path) -> str:
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as reply, path.open("wb") as file:
         length = reply.headers.get("Content-Length")
         total = int(length) if length else None
-        with tqdm(total=total, unit="B", unit_scale=True, desc="CIFAR-10", disable=None) as bar:
+        with tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=None) as bar:
             while chunk := reply.read(CHUNK):
                 file.write(chunk)
                 digest.update(chunk)

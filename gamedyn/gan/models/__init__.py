@@ -10,6 +10,8 @@ from gamedyn.gan.models.conditional import ConditionalResNetGenerator as Conditi
 from gamedyn.gan.models.dcgan import DCGANDiscriminator as DCGANDiscriminator
 from gamedyn.gan.models.dcgan import DCGANGenerator as DCGANGenerator
 from gamedyn.gan.models.initialisation import initialise as initialise
+from gamedyn.gan.models.mnist import MNISTDiscriminator as MNISTDiscriminator
+from gamedyn.gan.models.mnist import MNISTGenerator as MNISTGenerator
 from gamedyn.gan.models.normalisation import ChannelLayerNorm as ChannelLayerNorm
 from gamedyn.gan.models.pairs import build_pair as build_pair
 from gamedyn.gan.models.perceptron import MLPGenerator as MLPGenerator
