@@ -4,10 +4,12 @@ Document  F. Schäfer, A. Anandkumar, "Competitive Gradient Descent", NeurIPS 20
 Figure    Fig. 2: f = αxy, α = 1, 3, 6, both step sizes 0.2, 50 steps from (0.5, 0.5)
 Claim     SimGD diverges, AltGD circles, CGD converges at every α, and faster for larger α: a step
           multiplies the distance to the equilibrium by exactly 1/√(1 + η²α²)
-Command   python examples/bilinear_orbits.py
-Time      8 s on one CPU core
+Command   gamedyn reproduce bilinear_orbits
+          python examples/bilinear_orbits.py
+Time      5 s on one CPU core at every scale
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import tyro
 
 from gamedyn.dynamics import trajectory
+from gamedyn.experiments import Experiment, Scale
 from gamedyn.games import Bilinear
 from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -33,8 +36,10 @@ OPTIMIZERS = {
 class Args:
     """Arguments of the example."""
 
+    scale: Scale = "laptop"
+    """Sizes; here all are the paper's."""
     out: Path = Path("runs/examples")
-    """Folder for the pictures."""
+    """Folder for the pictures, their arrays and the findings."""
     steps: int = 50
     """Steps of each run."""
     lr: float = 0.2
@@ -44,42 +49,52 @@ class Args:
 
 
 def main(args: Args) -> None:
-    """Run every optimizer at every coupling, and compare each step of CGD with its exact factor."""
+    """Run every optimizer at every coupling, and hold each step against its exact factor."""
     print(__doc__)
-    worst, factors = 0.0, []
-    for alpha in args.alphas:
-        game = Bilinear(alpha, start=(0.5, 0.5))
-        orbits, distances, exact = {}, {}, {}
-        for name, optimizer in OPTIMIZERS.items():
-            x, y = game.parameters()
-            path = trajectory(optimizer([x], [y], lr=args.lr), game.closure(x, y), args.steps)
-            orbits[name] = path.x[:, 0], path.y[:, 0]
-            distances[name] = np.hypot(*orbits[name])
-            if name != "ACGD":
-                factor = float(game.contraction(name, args.lr)[0])
-                exact[name] = distances[name][0] * factor ** np.arange(args.steps + 1)
+    factors: dict[str, list[float]] = defaultdict(list)
+    errors: dict[str, list[float]] = defaultdict(list)
+    with Experiment(__file__, args.scale, args.out) as experiment:
+        for alpha in args.alphas:
+            game = Bilinear(alpha, start=(0.5, 0.5))
+            orbits, distances, exact = {}, {}, {}
+            for name, optimizer in OPTIMIZERS.items():
+                x, y = game.parameters()
+                path = trajectory(optimizer([x], [y], lr=args.lr), game.closure(x, y), args.steps)
+                orbits[name] = path.x[:, 0], path.y[:, 0]
+                distances[name] = np.hypot(*orbits[name])
+                experiment.keep(**{f"{name}_alpha_{alpha:g}": np.stack(orbits[name])})
+                if name != "ACGD":
+                    factor = float(game.contraction(name, args.lr)[0])
+                    exact[name] = distances[name][0] * factor ** np.arange(args.steps + 1)
 
-        measured = distances["CGD"][1:] / distances["CGD"][:-1]
-        factor = float(game.contraction("CGD", args.lr)[0])
-        factors.append(factor)
-        worst = max(worst, float(np.abs(measured - factor).max()))
-        ends = ", ".join(f"{name} {values[-1]:.3g}" for name, values in distances.items())
-        f = "xy" if alpha == 1 else f"{alpha:g}xy"
-        print(f"f = {f}: CGD's factor {factor:.6f} a step; distance 0.707 -> {ends}")
-        picture = orbits_and_distances(
-            orbits,
-            distances,
-            exact,
-            reach=1.5,
-            title=rf"f = {f},  $\eta$ = {args.lr:g}",
-            caption=f"Four optimizers on f = {f}. SimGD diverges, AltGD circles, CGD contracts by "
-            f"{factor:.4f} a step. Dashed: exact factors; AltGD turns on an ellipse.",
-        )
-        print("wrote", save(picture, args.out / f"bilinear_orbits_alpha_{alpha:g}.png"))
+            f = "xy" if alpha == 1 else f"{alpha:g}xy"
+            for name in ("SimGD", "CGD"):
+                factors[name].append(float(game.contraction(name, args.lr)[0]))
+                measured = distances[name][1:] / distances[name][:-1]
+                error = float(np.abs(measured / factors[name][-1] - 1.0).max())
+                errors[f"{name}'s exact factor a step"].append(error)
+            a, b = orbits["AltGD"]
+            kept = a * a + b * b - args.lr * alpha * a * b
+            errors["AltGD's ellipse x² + y² − ηαxy"].append(float(np.abs(kept / kept[0] - 1.0).max()))
+            print(f"f = {f}: CGD's factor {factors['CGD'][-1]:.6f} a step")
+            picture = orbits_and_distances(
+                orbits,
+                distances,
+                exact,
+                reach=1.5,
+                title=rf"f = {f},  $\eta$ = {args.lr:g}",
+                caption=f"Four optimizers on f = {f}. SimGD diverges, AltGD circles, CGD contracts by "
+                f"{factors['CGD'][-1]:.4f} a step. Dashed: exact factors; AltGD turns on an ellipse.",
+            )
+            experiment.drawn(save(picture, args.out / f"bilinear_orbits_alpha_{alpha:g}.png"))
 
-    held = worst < 1e-12 and factors == sorted(factors, reverse=True)
-    print(f"largest distance of a CGD step from its exact factor: {worst:.1e} (held if below 1e-12)")
-    print("claim:", "held" if held else "did not hold")
+        for what, found in errors.items():
+            experiment.find(f"relative error of {what}, worst α", max(found), "<", 1e-12)
+        experiment.find("SimGD's factor a step, at the least α", min(factors["SimGD"]), ">", 1.0)
+        experiment.find("CGD's factor a step, at the least α", max(factors["CGD"]), "<", 1.0)
+        if len(args.alphas) > 1:
+            falls = float(np.diff(factors["CGD"]).max())
+            experiment.find("change of CGD's factor to the next α, the largest", falls, "<", 0.0)
 
 
 if __name__ == "__main__":

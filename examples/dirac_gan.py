@@ -6,8 +6,9 @@ Figure    the training trajectories on the Dirac-GAN (simultaneous, alternating,
 Claim     SimGD moves away from the equilibrium and AltGD circles it; the R1 penalty makes SimGD converge,
           and CGD converges without one. Near the equilibrium a step of SimGD, AltGD and CGD multiplies the
           distance by √(1 + η²/4), 1 and 1/√(1 + η²/4)
-Command   python examples/dirac_gan.py
-Time      8 s on one CPU core
+Command   gamedyn reproduce dirac_gan
+          python examples/dirac_gan.py
+Time      5 s on one CPU core at every scale
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 import tyro
 
 from gamedyn.dynamics import trajectory
+from gamedyn.experiments import Experiment, Scale
 from gamedyn.games import DiracGAN
 from gamedyn.optimizers import CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -29,8 +31,10 @@ from gamedyn.plotting.style import save
 class Args:
     """Arguments of the example."""
 
+    scale: Scale = "laptop"
+    """Sizes; here all are alike."""
     out: Path = Path("runs/examples")
-    """Folder for the picture."""
+    """Folder for the picture, its arrays and the findings."""
     steps: int = 300
     """Steps of each run."""
     start: float = 0.4
@@ -53,41 +57,45 @@ def main(args: Args) -> None:
         "SimGD with R1": (SimGD, args.r1),
     }
     orbits, distances, references, factors = {}, {}, {}, {}
-    for label, (optimizer, r1) in runs.items():
-        game = DiracGAN(args.loss, r1=r1, start=(args.start, args.start))
-        x, y = game.parameters()
-        path = trajectory(optimizer([x], [y], lr=args.lr), game.closure(x, y), args.steps)
-        orbits[label] = path.x[:, 0], path.y[:, 0]
-        distances[label] = np.hypot(*orbits[label])
-        half = args.steps // 2
-        ratio = distances[label][-1] / distances[label][half]
-        factors[label] = float(ratio ** (1.0 / (args.steps - half)))
-        radius = float(game.spectral_radius(label.split()[0], args.lr))
-        references[label] = distances[label][0] * radius ** np.arange(args.steps + 1)
-        print(
-            f"{label:14s} distance {distances[label][0]:.3g} -> {distances[label][-1]:.3g}; factor a step "
-            f"{factors[label]:.4f} over the second half, {radius:.4f} at the equilibrium"
+    with Experiment(__file__, args.scale, args.out) as experiment:
+        for label, (optimizer, r1) in runs.items():
+            game = DiracGAN(args.loss, r1=r1, start=(args.start, args.start))
+            x, y = game.parameters()
+            path = trajectory(optimizer([x], [y], lr=args.lr), game.closure(x, y), args.steps)
+            orbits[label] = path.x[:, 0], path.y[:, 0]
+            distances[label] = np.hypot(*orbits[label])
+            half = args.steps // 2
+            ratio = distances[label][-1] / distances[label][half]
+            factors[label] = float(ratio ** (1.0 / (args.steps - half)))
+            radius = float(game.spectral_radius(label.split()[0], args.lr))
+            references[label] = distances[label][0] * radius ** np.arange(args.steps + 1)
+            print(
+                f"{label:14s} distance {distances[label][0]:.3g} -> {distances[label][-1]:.3g}; factor a "
+                f"step {factors[label]:.4f} over the second half, {radius:.4f} at the equilibrium"
+            )
+            experiment.keep(**{label.replace(" ", "_"): np.stack(orbits[label])})
+
+        picture = orbits_and_distances(
+            orbits,
+            distances,
+            {label: references[label] for label in ("SimGD", "AltGD", "CGD")},
+            reach=3.6 if args.loss == "saturating" else 1.2,
+            title=rf"Dirac-GAN, {args.loss},  $\eta$ = {args.lr:g}",
+            axes_labels=("x  (where the generator is)", "y  (slope of the discriminator)"),
+            reference_label="linearisation",
+            caption="The smallest GAN: the generator places a point at x, the data lie at 0, the "
+            "discriminator is t ↦ yt. Without a penalty only CGD converges at a linear rate; R1 "
+            f"(γ = {args.r1:g}) makes SimGD converge too. Dashed: the factors at the equilibrium, which far "
+            "from it are only a guide.",
         )
+        experiment.drawn(save(picture, args.out / f"dirac_gan_{args.loss}.png"))
 
-    picture = orbits_and_distances(
-        orbits,
-        distances,
-        {label: references[label] for label in ("SimGD", "AltGD", "CGD")},
-        reach=3.6 if args.loss == "saturating" else 1.2,
-        title=rf"Dirac-GAN, {args.loss},  $\eta$ = {args.lr:g}",
-        axes_labels=("x  (where the generator is)", "y  (slope of the discriminator)"),
-        reference_label="linearisation",
-        caption="The smallest GAN: the generator places a point at x, the data lie at 0, the discriminator "
-        f"is t ↦ yt. Without a penalty only CGD converges at a linear rate; R1 (γ = {args.r1:g}) makes SimGD "
-        "converge too. Dashed: the factors at the equilibrium, which far from it are only a guide.",
-    )
-    print("wrote", save(picture, args.out / f"dirac_gan_{args.loss}.png"))
-
-    print("held if SimGD ends farther out than it began, AltGD's factor is within 0.003 of 1,")
-    print("and the factors of CGD and of the penalty are below 0.995")
-    held = distances["SimGD"][-1] > 1.2 * distances["SimGD"][0] and abs(factors["AltGD"] - 1.0) < 3e-3
-    held = held and max(factors["CGD"], factors["SimGD with R1"]) < 0.995
-    print("claim:", "held" if held else "did not hold")
+        away = distances["SimGD"][-1] / distances["SimGD"][0]
+        experiment.find("SimGD's distance at the end / start", away, ">", 1.2)
+        circles = abs(factors["AltGD"] - 1.0)
+        experiment.find("distance of AltGD's factor a step from 1, second half", circles, "<", 3e-3)
+        for label in ("CGD", "SimGD with R1"):
+            experiment.find(f"{label}'s factor a step, second half", factors[label], "<", 0.995)
 
 
 if __name__ == "__main__":

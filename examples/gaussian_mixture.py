@@ -6,8 +6,9 @@ Figure    modes covered and high-quality fraction against the step, and the samp
 Claim     on the zero-sum loss SimGD diverges or stays on few modes at every constant step size tried, while
           CGD is stable at one twenty times larger and covers all eight; ACGD and alternating Adam cover
           them too
-Command   python examples/gaussian_mixture.py
-Time      3 min on one CPU core (3000 steps, 3 seeds); --steps 600 --seeds 1 for a first look
+Command   gamedyn reproduce gaussian_mixture
+          python examples/gaussian_mixture.py
+Time      3 min on one CPU core; smoke 5 s
 
 Step sizes were chosen by a few runs on seeds 0 to 2 (not every size on every seed), and the claim is decided
 on others, 3 to 5. SimGD's was chosen among 0.01, 0.05, 0.1, 0.2 (the samples leave the ring) and 0.3 (the
@@ -18,64 +19,76 @@ A mode counts as covered when it receives a fifth of its fair share of all sampl
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import tyro
 from tqdm import tqdm
 
+from gamedyn.experiments import Experiment, Scale
 from gamedyn.games import GaussianMixture, GaussianMixtureGAN
 from gamedyn.optimizers import ACGD, CGD, DivergenceError, SimGD
 from gamedyn.plotting.mixture import modes_over_time
 from gamedyn.plotting.style import save
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything."""
+
+    steps: int
+    seeds: int
+    checks: int
+    """How often the modes are counted."""
+    batch_size: int
+    width: int
+    """Units of each hidden layer."""
+    samples: int
+    """Samples on which the modes are counted."""
+
+
+SIZES = {
+    "smoke": Sizes(6, 2, 3, 8, 8, 50),
+    "laptop": Sizes(3000, 3, 30, 128, 64, 2000),
+    "paper": Sizes(10_000, 5, 50, 256, 128, 2000),
+}
+"""The CGD paper's own GAN is on two Gaussians: `paper` has the size of its networks and batch only."""
+RING = GaussianMixture.ring(modes=8, radius=1.0, std=0.02)
+RATES = {"Adam": 1e-3, "SimGD": 0.05, "CGD": 1.0, "ACGD": 1e-3}
+"""Step sizes, chosen as said above; Adam alternates, with betas (0.5, 0.999)."""
+FIRST_SEED = 3
+
+
 @dataclass
 class Args:
     """Arguments of the example."""
 
+    scale: Scale = "laptop"
+    """Sizes."""
     out: Path = Path("runs/examples")
-    """Folder for the picture."""
-    steps: int = 3000
-    """Steps of each run."""
-    seeds: int = 3
-    """Runs of each optimizer."""
-    first_seed: int = 3
-    """Seed of the first run; the next runs take the next seeds."""
-    checks: int = 30
-    """How often the modes are counted."""
-    batch_size: int = 128
-    """Real and generated samples of each step."""
-    width: int = 64
-    """Units of each hidden layer."""
-    samples: int = 2000
-    """Samples on which the modes are counted."""
-    lr_adam: float = 1e-3
-    """Step size of Adam, alternating, betas (0.5, 0.999)."""
-    lr_simgd: float = 0.05
-    """Step size of SimGD."""
-    lr_cgd: float = 1.0
-    """Step size of CGD."""
-    lr_acgd: float = 1e-3
-    """Step size of ACGD."""
+    """Folder for the picture, its arrays and the findings."""
 
 
-def player(name: str, game: GaussianMixtureGAN, args: Args) -> Callable[[], object]:
+def player(name: str, game: GaussianMixtureGAN, batch_size: int) -> Callable[[], object]:
     """Return the function that makes one training step of the optimizer called `name`."""
     G, D = list(game.generator.parameters()), list(game.discriminator.parameters())
+    lr = RATES[name]
     if name != "Adam":
         optimizer = {
-            "SimGD": lambda: SimGD(G, D, lr=args.lr_simgd),
-            "CGD": lambda: CGD(G, D, lr=args.lr_cgd, max_iter=20),
-            "ACGD": lambda: ACGD(G, D, lr=args.lr_acgd, max_iter=20),
+            "SimGD": lambda: SimGD(G, D, lr=lr),
+            "CGD": lambda: CGD(G, D, lr=lr, max_iter=20),
+            "ACGD": lambda: ACGD(G, D, lr=lr, max_iter=20),
         }[name]()
-        return lambda: optimizer.step(game.closure(args.batch_size))
+        return lambda: optimizer.step(game.closure(batch_size))
 
-    players = [torch.optim.Adam(params, lr=args.lr_adam, betas=(0.5, 0.999)) for params in (G, D)]
+    players = [torch.optim.Adam(params, lr=lr, betas=(0.5, 0.999)) for params in (G, D)]
 
     def alternate() -> None:
-        closure = game.closure(args.batch_size)
+        closure = game.closure(batch_size)
         for sign, adam in zip((1.0, -1.0), players, strict=True):
             adam.zero_grad()
             (sign * closure()).backward()
@@ -84,62 +97,71 @@ def player(name: str, game: GaussianMixtureGAN, args: Args) -> Callable[[], obje
     return alternate
 
 
-def main(args: Args) -> None:
-    """Train with every optimizer and seed, counting modes as the training goes."""
-    print(__doc__)
-    names = ("Adam", "SimGD", "CGD", "ACGD")
-    checks = np.unique(np.linspace(0, args.steps, args.checks + 1).round().astype(int))
-    covered = {name: np.zeros((args.seeds, len(checks))) for name in names}
-    quality = {name: np.zeros((args.seeds, len(checks))) for name in names}
-    samples = {}
-    ring = GaussianMixture.ring(modes=8, radius=1.0, std=0.02)
-    bar = tqdm(total=len(names) * args.seeds * args.steps, unit="step", mininterval=1.0)
-    for name in names:
-        for row in range(args.seeds):
-            seed = args.first_seed + row
-            game = GaussianMixtureGAN(
-                ring, latent=16, width=args.width, activation="relu", gain=1.0, seed=seed
-            )
-            step, done = player(name, game, args), 0
-            bar.set_description(f"{name}, seed {seed}")
-            for check, until in enumerate(checks):
-                try:
-                    for _ in range(until - done):
-                        step()
-                except DivergenceError as error:
-                    tqdm.write(f"{name}, seed {seed}, step ~{until}: {error}")
-                bar.update(int(until) - done)
-                done = int(until)
-                report = ring.report(game.generate(args.samples), radius=0.1)
-                covered[name][row, check] = report.covered
-                quality[name][row, check] = report.high_quality
-            if row == 0:
-                samples[name] = game.generate(args.samples).numpy()
-    bar.close()
+def train(name: str, seed: int, checks: npt.NDArray[np.int64], sizes: Sizes) -> dict[str, Any]:
+    """Train one GAN, counting modes as the training goes."""
+    game = GaussianMixtureGAN(RING, latent=16, width=sizes.width, activation="relu", gain=1.0, seed=seed)
+    step, done = player(name, game, sizes.batch_size), 0
+    covered, quality = [], []
+    with tqdm(total=sizes.steps, unit="step", mininterval=1.0, desc=f"{name}, seed {seed}") as bar:
+        for until in checks:
+            try:
+                for _ in range(int(until) - done):
+                    step()
+            except DivergenceError as error:
+                bar.write(f"{name}, seed {seed}, step ~{until}: {error}")
+            bar.update(int(until) - done)
+            done = int(until)
+            report = RING.report(game.generate(sizes.samples), radius=0.1)
+            covered.append(report.covered)
+            quality.append(report.high_quality)
+    return {"covered": covered, "quality": quality, "samples": game.generate(sizes.samples).numpy()}
 
-    last = checks >= 0.75 * args.steps
-    mean = {name: runs[:, last].mean(axis=1) for name, runs in covered.items()}
-    for name in names:
-        each = ", ".join(f"{value:.1f}" for value in mean[name])
-        print(
-            f"{name:6s} modes covered over the last quarter, seed by seed: {each}; "
-            f"high quality {quality[name][:, last].mean():.2f}"
+
+def main(args: Args) -> None:
+    """Train with every optimizer and seed, and compare the modes covered in the end."""
+    print(__doc__)
+    sizes = SIZES[args.scale]
+    seeds = range(FIRST_SEED, FIRST_SEED + sizes.seeds)
+    checks = np.unique(np.linspace(0, sizes.steps, sizes.checks + 1).round().astype(np.int64))
+    with Experiment(__file__, args.scale, args.out) as experiment:
+        runs = {
+            name: [
+                experiment.part(f"{name}-{seed}", partial(train, name, seed, checks, sizes)) for seed in seeds
+            ]
+            for name in RATES
+        }
+        covered = {name: np.stack([run["covered"] for run in found]) for name, found in runs.items()}
+        quality = {name: np.stack([run["quality"] for run in found]) for name, found in runs.items()}
+        samples = {name: found[0]["samples"] for name, found in runs.items()}
+        for kind, arrays in (("covered", covered), ("quality", quality), ("samples", samples)):
+            experiment.keep(**{f"{name}_{kind}": array for name, array in arrays.items()})
+        experiment.keep(steps=checks)
+
+        last = checks >= 0.75 * sizes.steps
+        mean = {name: counts[:, last].mean(axis=1) for name, counts in covered.items()}
+        for name in RATES:
+            each = ", ".join(f"{value:.1f}" for value in mean[name])
+            print(
+                f"{name:6s} modes covered over the last quarter, seed by seed: {each}; "
+                f"high quality {quality[name][:, last].mean():.2f}"
+            )
+        picture = modes_over_time(
+            checks,
+            covered,
+            quality,
+            samples,
+            RING.centers.numpy(),
+            caption="GAN on a ring of eight Gaussians (std 0.02), zero-sum loss; mean and range of "
+            f"{sizes.seeds} seeds. Constant step sizes: SimGD at {RATES['SimGD']:g}, the best of those "
+            f"tried, CGD at {RATES['CGD']:g}. Adaptive: Adam at {RATES['Adam']:g}, ACGD at "
+            f"{RATES['ACGD']:g}. Below: samples of the first seed at the end, over the centres.",
         )
-    picture = modes_over_time(
-        checks,
-        covered,
-        quality,
-        samples,
-        ring.centers.numpy(),
-        caption="GAN on a ring of eight Gaussians (std 0.02), zero-sum loss; mean and range of "
-        f"{args.seeds} seeds. Constant step sizes: SimGD at {args.lr_simgd:g}, the best of those tried, "
-        f"CGD at {args.lr_cgd:g}. Adaptive: Adam at {args.lr_adam:g}, ACGD at {args.lr_acgd:g}. Below: "
-        "samples of the first seed at the end, over the centres.",
-    )
-    print("wrote", save(picture, args.out / "gaussian_mixture.png"))
-    print("held if CGD, ACGD and Adam cover at least 7 modes on every seed, and SimGD at most 4 on any")
-    held = min(mean[name].min() for name in ("Adam", "CGD", "ACGD")) >= 7 and mean["SimGD"].max() <= 4
-    print("claim:", "held" if held else "did not hold")
+        experiment.drawn(save(picture, args.out / "gaussian_mixture.png"))
+        for name in ("CGD", "ACGD", "Adam"):
+            what = f"modes that {name} covers over the last quarter, on its worst seed"
+            experiment.find(what, mean[name].min(), ">=", 7)
+        what = "modes that SimGD covers over the last quarter, on its best seed"
+        experiment.find(what, mean["SimGD"].max(), "<=", 4)
 
 
 if __name__ == "__main__":

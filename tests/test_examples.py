@@ -17,24 +17,14 @@ TINY: dict[str, list[str]] = {
     "cifar10_acgd.py": ["--steps", "2", "--dim", "4", "--batch-size", "4", "--data-root", "absent"],
     "dirac_gan.py": ["--steps", "20", "--loss", "nonsaturating"],
     "divergences.py": ["--scale", "smoke"],
-    "gaussian_mixture.py": [
-        "--steps",
-        "6",
-        "--seeds",
-        "2",
-        "--checks",
-        "3",
-        "--batch-size",
-        "8",
-        "--width",
-        "8",
-        "--samples",
-        "50",
-    ],
+    "gaussian_mixture.py": ["--scale", "smoke"],
+    "icr_projection.py": ["--scale", "smoke"],
     "icr_quadratic.py": ["--steps", "30"],
+    "icr_step_sizes.py": ["--scale", "smoke"],
     "principled_cauchy_updates.py": ["--scale", "smoke"],
     "principled_wasserstein_bound.py": ["--scale", "smoke"],
     "quickstart.py": [],
+    "xy_learning_rates.py": ["--steps", "40"],
 }
 # Examples that decide a claim print it and its verdict; at full size only the verdict is a result.
 WITH_CLAIM = sorted(set(TINY) - {"quickstart.py"})

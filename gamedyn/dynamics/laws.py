@@ -6,6 +6,7 @@ step sizes broadcast against the leading axes. Only time is a Python loop.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -93,8 +94,20 @@ def cgd(game: Game, x: Array, y: Array, lr: Array, max_lr: Array) -> tuple[Array
         return x + dx, y - max_lr * (gy + c * dx)
     products = np.asarray(lr * max_lr)[..., None]
     system = np.eye(Dxy.shape[-2]) - products * (Dxy @ Dyx)
-    dx = -lr * np.linalg.solve(system, (gx - max_lr * _apply(Dxy, gy))[..., None])[..., 0]
+    dx = -lr * _solve(system, gx - max_lr * _apply(Dxy, gy))
     return x + dx, y - max_lr * (gy + _apply(Dyx, dx))
+
+
+def _solve(matrices: Array, vectors: Array) -> Array:
+    """Stacked solutions, NaN for those runs alone whose matrix is singular: they have diverged."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, vectors[..., None])[..., 0])
+    except np.linalg.LinAlgError:
+        solutions = np.full_like(vectors, np.nan)
+        for run in np.ndindex(vectors.shape[:-1]):
+            with contextlib.suppress(np.linalg.LinAlgError):
+                solutions[run] = np.linalg.solve(matrices[run], vectors[run])
+        return solutions
 
 
 def _apply(matrices: Array, vectors: Array) -> Array:

@@ -15,6 +15,7 @@ from gamedyn.games.divergences import shift_derivatives as shift_derivatives
 from gamedyn.games.gaussian_mixture import GaussianMixture as GaussianMixture
 from gamedyn.games.gaussian_mixture import GaussianMixtureGAN as GaussianMixtureGAN
 from gamedyn.games.gaussian_mixture import ModeReport as ModeReport
+from gamedyn.games.projection import Projection as Projection
 from gamedyn.games.quadratic import Quadratic as Quadratic
 from gamedyn.games.toy_sets import TOY_SETS as TOY_SETS
 from gamedyn.games.toy_sets import PointSet as PointSet

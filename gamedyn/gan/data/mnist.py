@@ -9,7 +9,7 @@ import os
 import tempfile
 import zlib
 from pathlib import Path
-from typing import IO, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -127,10 +127,10 @@ def read_idx(path: Path, *, axes: int) -> Bytes:
     Raises:
         ValueError: If it is no such file, or holds fewer or more values than it says.
     """
-    file: IO[bytes]
+    opener: Any = gzip.open if path.suffix == ".gz" else open  # their common type has no short name
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            header = file.read(4 + 4 * axes)
+        with opener(path, "rb") as file:
+            header: bytes = file.read(4 + 4 * axes)
             if len(header) != 4 + 4 * axes or header[:4] != bytes((0, 0, 8, axes)):
                 raise ValueError(
                     f"{path} is not an IDX file of bytes with {axes} axes: it begins with "
@@ -140,7 +140,7 @@ def read_idx(path: Path, *, axes: int) -> Bytes:
             count = math.prod(shape)
             if not 0 < count <= LARGEST:
                 raise ValueError(f"{path} says that its shape is {shape}, which is no data set")
-            values = file.read(count + 1)
+            values: bytes = file.read(count + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if len(values) != count:
