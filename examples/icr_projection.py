@@ -5,10 +5,13 @@ Document  F. Schäfer, H. Zheng, A. Anandkumar, "Implicit competitive regulariza
 Figure    phase plane of θ = (θ₁, θ₂), and θ₁, θ₂ against the iteration under SimGD and CGD
 Claim     the data are (2, 2), outside the generator's range, and the discriminator perceives θ₁ a hundred
           times as strongly. SimGD then holds θ₁ = 2 for long, which neither player alone would, while θ₂ is
-          far off; in the end it diverges. CGD prolongs the stay
+          far off; in the end it leaves. CGD prolongs the stay
 Command   gamedyn reproduce icr_projection
           python examples/icr_projection.py
-Time      TIME
+Time      1 min on one CPU core; smoke 4 s
+Result    2026-11-22, one core of an Intel Xeon, 64 seeds, all held: SimGD stays 1890 steps at θ₁ = 2, and 15
+          at θ₂ = 2; with the weights exchanged 70 and 1384, with equal ones 100 and 74; 85 % of its stays
+          end. CGD stays 5860 steps on average, and at least as long as SimGD on 95 % of the seeds
 """
 
 import re
@@ -101,7 +104,7 @@ def main(args: Args) -> None:
         leaves = end[entered] < len(theta)
         off = [np.abs(theta[begin[seed] : end[seed], seed, 1] - TARGET) for seed in entered]
 
-        # Shown: of the seeds that enter the plateau and leave it, the one whose stay is the median.
+        # Shown: of the stays that end, the median one's seed.
         candidates = entered[leaves] if leaves.any() else np.arange(seeds)
         shown = int(candidates[np.argsort(simgd[candidates], kind="stable")[len(candidates) // 2]])
         records = EVERY * np.arange(len(theta))
@@ -110,9 +113,9 @@ def main(args: Args) -> None:
             {"SimGD": theta[:, shown], "CGD": thetas["CGD (100, 1)"][:, shown]},
             {"SimGD": simgd, "CGD": cgd},
             {name.removeprefix("SimGD "): pair for name, pair in mean.items() if name.startswith("SimGD")},
-            caption=f"The generator's range leaves out the data, (2, 2). Above: seed {shown}, η = (100, 1). "
-            f"Below left: {seeds} seeds, η = (100, 1); right: the mean over the same seeds for three "
-            "weightings.",
+            caption=f"The generator's range leaves out the data, (2, 2). Above: η = (100, 1), seed {shown}, "
+            f"the median of SimGD's stays that end. Below left: {seeds} seeds, η = (100, 1); right: the mean "
+            "over the same seeds for three weightings.",
         )
         experiment.drawn(save(picture, args.out / "icr_projection.png"))
         experiment.keep(steps=records, **{re.sub(r"\W+", "_", name): runs for name, runs in thetas.items()})

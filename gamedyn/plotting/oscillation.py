@@ -31,7 +31,7 @@ def oscillations(
         Two rows of panels, one column a step size.
     """
     with styled():
-        figure = new_figure(3.6 * len(paths) + 0.6, 6.6)
+        figure = new_figure(3.2 * len(paths) + 0.6, 6.0)
         rows = figure.subplots(2, len(paths), squeeze=False, sharey="row", height_ratios=(1.25, 1.0))
         for (rate, (x, y)), upper, lower in zip(paths.items(), *rows, strict=True):
             last = len(x) - 1
