@@ -19,17 +19,10 @@ from gamedyn.cli.report import labels
 from gamedyn.gan.config import TrainConfig, config_text
 from gamedyn.gan.history import read_history, read_series
 from gamedyn.gan.score_files import RunScores
-from gamedyn.plotting.page import Picture, Section, Table, html_page
-from gamedyn.plotting.report import (
-    ReportRun,
-    curves,
-    decoded,
-    running_mean,
-    score_panels,
-    set_scale,
-    training_panels,
-)
+from gamedyn.plotting.page import Picture, Section, Table, decoded, html_page
+from gamedyn.plotting.report import ReportRun, curves, score_panels, training_panels
 from gamedyn.plotting.samples import image_grid
+from gamedyn.plotting.scales import running_mean, set_scale
 from gamedyn.plotting.style import new_figure, save
 
 

@@ -7,7 +7,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
+import matplotlib.image
 from matplotlib.figure import Figure
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -84,6 +86,23 @@ def png_of(figure: Figure, *, dpi: int = 140) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def decoded(picture: bytes | None) -> Any:
+    """Read a PNG.
+
+    Args:
+        picture: Its bytes, if there are any.
+
+    Returns:
+        An array, or `None` where there is no picture or it is damaged.
+    """
+    if picture is None:
+        return None
+    try:
+        return matplotlib.image.imread(io.BytesIO(picture), format="png")
+    except Exception:  # a damaged file raises errors of many kinds, and a picture is not worth the report
+        return None
 
 
 def html_page(title: str, sections: Sequence[Section]) -> str:

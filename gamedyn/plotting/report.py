@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -16,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from gamedyn.plotting.page import decoded
+from gamedyn.plotting.scales import SMOOTHED, running_mean, set_scale
 from gamedyn.plotting.studies import CYCLE
-from gamedyn.plotting.style import GREY, add_caption, new_figure, styled
+from gamedyn.plotting.style import add_caption, new_figure, styled
 
 Array = npt.NDArray[np.float64]
-SMOOTHED = 40
-"""Thick lines are running means over this part of a run."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.5)), (0, (5, 1.5, 1, 1.5)))
 WIDTH, ROW = 10.0, 2.9
 
@@ -294,59 +292,6 @@ def add_legend(figure: Any, runs: Sequence[ReportRun]) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=legend_columns(runs))
 
 
-def running_mean(values: npt.ArrayLike) -> Array:
-    """Average over a fortieth of the values around each, leaving out those that are not finite.
-
-    Args:
-        values: Shape `(k,)`.
-
-    Returns:
-        Shape `(k,)`; NaN where no value around is finite.
-
-    Example:
-        >>> running_mean([1.0, 2.0, 4.0]).tolist()
-        [1.0, 2.0, 4.0]
-    """
-    array = np.asarray(values, dtype=np.float64)
-    half = len(array) // SMOOTHED // 2
-    finite = np.isfinite(array)
-    total = np.concatenate([[0.0], np.cumsum(np.where(finite, array, 0.0))])
-    count = np.concatenate([[0], np.cumsum(finite)])
-    last = np.minimum(np.arange(len(array)) + half + 1, len(array))
-    first = np.maximum(np.arange(len(array)) - half, 0)
-    with np.errstate(invalid="ignore"):
-        mean: Array = (total[last] - total[first]) / (count[last] - count[first])
-    return mean
-
-
-def set_scale(axes: Axes, series: Sequence[npt.ArrayLike]) -> None:
-    """Choose a linear axis, a logarithmic one where values span decades, or both where they change sign.
-
-    Args:
-        axes: The axes.
-        series: What is drawn on them.
-    """
-    values = np.concatenate(
-        [np.ravel(np.asarray(part, dtype=np.float64)) for part in series] or [np.empty(0)]
-    )
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return
-    if values.min() > 0 and values.max() > 20 * values.min():
-        axes.set_yscale("log")
-        return
-    if values.min() >= 0:
-        # From zero where that costs at most half of the panel; a series of zeros has no height of its own.
-        if values.min() <= values.max() / 2:
-            top = float(values.max()) or 1.0
-            axes.set_ylim(bottom=-0.02 * top, top=1.06 * top)
-        return
-    sizes = np.abs(values[values != 0])
-    if len(sizes) and sizes.max() > 100 * (middle := float(np.median(sizes))):
-        axes.set_yscale("symlog", linthresh=middle)
-        axes.axhline(0.0, color=GREY, linewidth=0.6)
-
-
 def time_unit(runs: Sequence[ReportRun]) -> tuple[float, str]:
     """Choose the unit of time in which the longest run reads well.
 
@@ -362,20 +307,3 @@ def time_unit(runs: Sequence[ReportRun]) -> tuple[float, str]:
         if longest >= 2 * seconds:
             return seconds, name
     return 1.0, "seconds"
-
-
-def decoded(picture: bytes | None) -> Any:
-    """Read a PNG.
-
-    Args:
-        picture: Its bytes, if there are any.
-
-    Returns:
-        An array, or `None` where there is no picture or it is damaged.
-    """
-    if picture is None:
-        return None
-    try:
-        return matplotlib.image.imread(io.BytesIO(picture), format="png")
-    except Exception:  # a damaged file raises errors of many kinds, and a picture is not worth the report
-        return None
