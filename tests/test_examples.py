@@ -25,6 +25,14 @@ TINY: dict[str, list[str]] = {
     "principled_wasserstein_bound.py": ["--scale", "smoke"],
     "quickstart.py": [],
     "xy_learning_rates.py": ["--steps", "40"],
+    "stabilised_clipping.py": ["--scale", "smoke"],
+    "wgan_gp_characters.py": ["--scale", "smoke"],
+    "wgan_gp_convergence.py": ["--scale", "smoke"],
+    "wgan_gp_gradient_norms.py": ["--scale", "smoke"],
+    "wgan_gp_one_sided.py": ["--scale", "smoke"],
+    "wgan_gp_random_architectures.py": ["--scale", "smoke"],
+    "wgan_gp_surfaces.py": ["--scale", "smoke"],
+    "wgan_gp_varied_architectures.py": ["--scale", "smoke"],
 }
 # Examples that decide a claim print it and its verdict; at full size only the verdict is a result.
 WITH_CLAIM = sorted(set(TINY) - {"quickstart.py"})

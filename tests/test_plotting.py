@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from gamedyn.plotting.bounds import bounds_and_noise
 from gamedyn.plotting.curves import paired_scores, panels_of_curves
 from gamedyn.plotting.divergences import Densities, Rates, divergences_apart
+from gamedyn.plotting.grids import grids_of_samples
 from gamedyn.plotting.layers import layer_profiles, profiles_side_by_side
 from gamedyn.plotting.lines import scores_and_lines
 from gamedyn.plotting.mixture import modes_over_time
@@ -92,6 +93,13 @@ def figures() -> dict[str, Figure]:
         ),
         "pairs": paired_scores(
             {"a": ([1.0, 2.0], [2.0, np.nan])}, xlabel="x", ylabel="y", level=1.5, caption="x"
+        ),
+        "grids": grids_of_samples(
+            {
+                name: {column: (np.zeros((4, 1, 8, 8)), "1") for column in ("one", "two")}
+                for name in ("first", "a name of several words")
+            },
+            caption="x",
         ),
         "lines": scores_and_lines(
             {"1-grams": {"one": (steps, steps + 0.5)}},

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gamedyn.plotting.studies import CYCLE
 from gamedyn.plotting.style import GREY, add_caption, new_figure, styled
@@ -69,7 +70,10 @@ def layer_profiles(
             tint = CYCLE[names.index(name) % len(CYCLE)] if name in names else GREY
             share = np.asarray(counts, dtype=np.float64) / np.sum(counts)
             panel.stairs(share, edges, fill=True, color=tint)
-            panel.set(title=name, xlabel="weight", ylabel="share of the weights in a bin", yscale="log")
+            panel.set(title=name, xlabel="weight", yscale="log")
+            panel.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
+        if histograms:
+            axes[1].set_ylabel("share of the weights in a bin")
         add_caption(figure, caption)
     return figure
 

@@ -1,0 +1,75 @@
+"""Short runs for comparisons: the distance is that of the trained generator, and failures are results."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gamedyn.cli.steppers import make_stepper
+from gamedyn.gan.building import build_trainer
+from gamedyn.gan.config import TrainConfig
+from gamedyn.gan.data import load_digits
+from gamedyn.gan.losses import GANLoss
+from gamedyn.gan.metrics import frechet_distance
+from gamedyn.gan.steps import StepRecord
+from gamedyn.gan.steps.alternating import DrawBatch
+from gamedyn.gan.trials import moments, run_trial
+
+CONFIG = TrainConfig(optimizer="adam", steps=3, dim=4, latent=8, batch_size=8)
+
+
+def pixels(images: Tensor) -> Tensor:
+    return images.flatten(1)
+
+
+def test_the_distance_is_that_of_the_run_that_the_trainer_does(tmp_path) -> None:
+    trainer = build_trainer(CONFIG, make_stepper, tmp_path / "run")
+    for _ in range(3):
+        trainer.one_step()
+    digits = load_digits()
+    every = digits.batch(torch.arange(len(digits)))
+    direct = frechet_distance(moments(pixels, [trainer.samples(1000)]), moments(pixels, [every]))
+    trial = run_trial(CONFIG, make_stepper, pixels)
+    assert trial.distance == pytest.approx(direct, rel=1e-6)
+    torch.testing.assert_close(trial.images, trainer.samples(64))
+    assert trial.failure == ""
+
+
+def test_moments_do_not_depend_on_the_batches() -> None:
+    images = torch.randn(30, 1, 4, 4)
+    one, many = moments(pixels, [images]), moments(pixels, images.split(7))
+    np.testing.assert_allclose(one.covariance, many.covariance, atol=1e-12)
+
+
+class Failing:
+    """Diverges at its second step, as an ordinary optimizer's step reports it."""
+
+    noise = 0.0
+
+    def __init__(self, message: str) -> None:
+        self.message, self.steps = message, 0
+
+    def step(
+        self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
+    ) -> StepRecord:
+        self.steps += 1
+        if self.steps == 2:
+            raise ValueError(self.message)
+        return StepRecord(0.0, 0.0)
+
+
+def test_a_run_that_diverges_is_infinitely_far() -> None:
+    trial = run_trial(CONFIG, lambda *_: Failing("the loss became nan: the run diverged"), pixels)  # type: ignore[arg-type,return-value]
+    assert trial.distance == math.inf
+    assert trial.failure.startswith("step 1: the loss became nan")
+    assert trial.images.shape == (64, 1, 8, 8)
+    assert trial.images.isfinite().all()
+
+
+def test_other_errors_are_not_swallowed() -> None:
+    with pytest.raises(ValueError, match="no labels"):
+        run_trial(CONFIG, lambda *_: Failing("there are no labels"), pixels)  # type: ignore[arg-type,return-value]
