@@ -44,7 +44,7 @@ GAMES: list[dict[str, Any]] = [
     {"optimizer": "altgd", "loss": "minimax", "instance_noise": 0.1, "label_smoothing": 0.1},
     {"optimizer": "rmsprop", "loss": "wgan", "clip": 0.1, "spectral_norm": False},
 ]
-UNTIMED = "seconds"
+UNTIMED = ("seconds", "cpu_seconds")
 
 
 @dataclass
@@ -65,8 +65,10 @@ def train(folder: str, settings: dict[str, Any]) -> None:
 
 def ending(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Give what a finished run left: its last checkpoint and its log, without the times."""
-    state = {key: value for key, value in (load_newest(folder) or {}).items() if key != UNTIMED}
-    log = [{key: value for key, value in line.items() if key != UNTIMED} for line in read_log(folder / LOG)]
+    state = {key: value for key, value in (load_newest(folder) or {}).items() if key not in UNTIMED}
+    log = [
+        {key: value for key, value in line.items() if key not in UNTIMED} for line in read_log(folder / LOG)
+    ]
     return state, log
 
 

@@ -57,6 +57,7 @@ def test_every_optimizer_trains_by_name(
         "products",
         "skipped",
         "seconds",
+        "cpu_seconds",
     }
     assert set(log[0]) == expected
     assert set(log[1]) == expected | (

@@ -95,7 +95,7 @@ def train_badly(job: Job, folder: Path) -> str:
     rate = float(job.config.lr or 0.0)
     lines: list[dict[str, object]] = []
     for step in (1, 2):
-        lines.append({"step": step, "seconds": step / 2, "skipped": 0})
+        lines.append({"step": step, "cpu_seconds": step / 2, "skipped": 0})
         lines.append({"step": step, "eval_samples": 9, "FD (x)": 100 * rate + step})
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return "step 2: diverged" if rate == 1e-2 and job.config.optimizer == "adam" else ""

@@ -21,7 +21,7 @@ Series = tuple[Array, Array]
 
 FIGURES = frozenset(
     {"loss_generator", "loss_discriminator", "cg_iterations", "residual", "products"}
-    | {"skipped", "seconds", "lr"}
+    | {"skipped", "seconds", "cpu_seconds", "lr"}
 )
 """What every step logs; any other number of the log is a score."""
 COUNTS = frozenset({"step", "eval_samples", "samples", "references"})

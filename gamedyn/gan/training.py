@@ -101,8 +101,8 @@ class Trainer:
         self.step = 0
         self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
-        self.seconds = 0.0
-        self._drawing = 0.0
+        self.seconds = self.cpu_seconds = 0.0
+        self._drawing = self._cpu_drawing = 0.0
 
     @property
     def ema(self) -> nn.Module | None:
@@ -179,10 +179,11 @@ class Trainer:
             The step's losses and figures.
         """
         self.stepper.noise = self.config.instance_noise * remaining(self.step, self.steps)
-        self._drawing = 0.0
-        start = time.perf_counter()
+        self._drawing = self._cpu_drawing = 0.0
+        start, cpu_start = time.perf_counter(), time.process_time()
         record = self.stepper.step(self.generator, self.discriminator, self.loss, self.next_batch)
         self.seconds += time.perf_counter() - start - self._drawing
+        self.cpu_seconds += time.process_time() - cpu_start - self._cpu_drawing
         for scheduler in self.schedulers:
             scheduler.step()
         if self.average is not None:
@@ -199,7 +200,7 @@ class Trainer:
         Returns:
             Both, on the device of the networks.
         """
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         real = self.source.next().to(self.device)
         if self.config.channels_last:
             real = real.contiguous(memory_format=torch.channels_last)
@@ -208,6 +209,7 @@ class Trainer:
         if self.classes and self.source.labels is not None:
             labels = self.source.labels.to(self.device)
         self._drawing += time.perf_counter() - start
+        self._cpu_drawing += time.process_time() - cpu_start
         return Batch(real, latent, real_labels=labels, fake_labels=labels)
 
     def line(self, record: StepRecord) -> dict[str, Any]:
@@ -217,7 +219,8 @@ class Trainer:
             record: What the step gave.
 
         Returns:
-            Numbers by name; `seconds` counts the optimizer's steps alone, `skipped` all skipped steps.
+            Numbers by name; `seconds` counts the optimizer's steps alone, `cpu_seconds` the processor time of
+            all threads in them, and `skipped` all skipped steps.
         """
         figures = {
             "step": self.step,
@@ -228,6 +231,7 @@ class Trainer:
             "products": record.products,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
         }
         return figures | ({"lr": self.schedulers[0].get_last_lr()[0]} if self.schedulers else {})
 
@@ -285,6 +289,7 @@ class Trainer:
             "step": self.step,
             "skipped": self.skipped,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "ema": None if self.average is None else self.average.state_dict(),
@@ -319,5 +324,6 @@ class Trainer:
         torch.set_rng_state(state["torch_random"])
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all(state["cuda_random"])
-        self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
+        self.step, self.skipped = state["step"], state["skipped"]
+        self.seconds, self.cpu_seconds = state["seconds"], state["cpu_seconds"]
         self.saved = self.step

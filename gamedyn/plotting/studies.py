@@ -59,7 +59,7 @@ def score_curves(curves: Sequence[Curve], *, title: str, score: str, caption: st
                 panel.plot(places, curve.mean, "--" if curve.dashed else "-", color=tint, label=curve.name)
                 panel.fill_between(places, curve.least, curve.most, color=tint, alpha=0.15, linewidth=0.0)
         panels[0].set(xlabel="generator steps", ylabel=f"{score}, lower is better", yscale="log")
-        panels[1].set(xlabel="minutes of steps")
+        panels[1].set(xlabel="minutes of processor time in steps")
         panels[0].legend(title="method (seeds)", fontsize=8.0)
         figure.suptitle(title)
         style.add_caption(figure, caption)

@@ -108,11 +108,12 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         failure: Why it ended early; empty if it did not.
 
     Returns:
-        The row: the run's name, method and settings, its scores by step and seconds, and where it was done.
+        The row: the run's name, method and settings, its scores by step and by seconds of
+        processor time in steps, and where it was done.
     """
     lines = read_log(folder / LOG)
-    timed = [line for line in lines if "seconds" in line]
-    steps, seconds = [line["step"] for line in timed], [line["seconds"] for line in timed]
+    timed = [line for line in lines if "cpu_seconds" in line]
+    steps, seconds = [line["step"] for line in timed], [line["cpu_seconds"] for line in timed]
     curve, name = [], ""
     for line in lines:
         scored = [key for key in line if key.startswith(("FD", "FID"))]
