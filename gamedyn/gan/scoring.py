@@ -24,6 +24,8 @@ SCORED = "samples"
 """The key by which a line of scores is known in the log: how many samples they were computed from."""
 REFERENCES = 10_000
 """Most training images that samples are compared with."""
+SUBSETS = 10
+"""Subsets of a kernel distance; the hundred that `gamedyn evaluate` takes cost ten seconds each time."""
 
 
 class InterruptedScoresError(Exception):
@@ -103,4 +105,4 @@ def open_score(config: TrainConfig, source: Source) -> Score | None:
             images.some(REFERENCES, seed=config.seed), extractor, seed=config.seed, progress=True
         )
 
-    return lambda samples: evaluator().score(samples, config.eval_samples)
+    return lambda samples: evaluator().score(samples, config.eval_samples, subsets=SUBSETS)
