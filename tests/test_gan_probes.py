@@ -8,7 +8,9 @@ from torch import nn
 
 from gamedyn.games import LineMixture, generator_slopes
 from gamedyn.gan.batch import Batch
+from gamedyn.gan.data import image_set
 from gamedyn.gan.models import build_pair
+from gamedyn.gan.overtraining import Overtraining
 from gamedyn.gan.probes import probe_generator, train_discriminator
 
 
@@ -81,3 +83,20 @@ def test_training_a_discriminator_moves_it_alone_and_noise_makes_it_less_sure() 
         assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
         costs.append(probe_generator(generator, discriminator, batches, noise=noise).cost)
     assert costs[0] < 0.1 * costs[1]
+
+
+def test_measurements_do_not_depend_on_what_was_done_before() -> None:
+    images = image_set(torch.rand(24, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    study = Overtraining(images, dim=4, latent=4, batch_size=8)
+    assert study.steps(2.0) == 6
+    weights = study.generators([1, 2])
+    ages = {name.split()[0] for name in weights}
+    assert ages == {"1", "2"}
+    assert any(not torch.equal(weights[name], weights["2" + name[1:]]) for name in weights if name[0] == "1")
+    first = study.measure(weights, age=1, checks=[0, 2], noise=0.5, minibatches=2)
+    stored = {name: value.numpy() for name, value in weights.items()}
+    again = Overtraining(images, dim=4, latent=4, batch_size=8).measure(
+        stored, age=1, checks=[0, 2], noise=0.5, minibatches=2
+    )
+    assert first.keys() == again.keys()
+    assert all((first[name] == again[name]).all() for name in first)

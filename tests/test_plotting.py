@@ -15,7 +15,7 @@ from gamedyn.plotting.divergences import Densities, Rates, divergences_apart
 from gamedyn.plotting.grids import grids_of_samples
 from gamedyn.plotting.layers import layer_profiles, profiles_side_by_side
 from gamedyn.plotting.lines import scores_and_lines
-from gamedyn.plotting.mixture import modes_over_time
+from gamedyn.plotting.mixture import modes_over_time, samples_over_time
 from gamedyn.plotting.orbits import orbits_and_distances
 from gamedyn.plotting.planar import phase_planes, slow_player, with_and_without_answer
 from gamedyn.plotting.probes import Panel, curves_over_iterations
@@ -73,6 +73,9 @@ def figures() -> dict[str, Figure]:
         ),
         "tails": tails_and_averages(
             eta - 0.5, {"a": eta, "b": eta}, eta, {"a": eta, "b": 0 * eta}, eta, {"a": eta, "b": eta}, law="x"
+        ),
+        "snapshots": samples_over_time(
+            steps[:2], {"k = 0": rng.normal(size=(2, 9, 2)), "CGD": rng.normal(size=(2, 9, 2))}, np.eye(2)
         ),
         "modes": modes_over_time(
             steps,

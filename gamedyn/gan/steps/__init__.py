@@ -6,3 +6,4 @@ from gamedyn.gan.steps.simultaneous import Simultaneous as Simultaneous
 from gamedyn.gan.steps.stepper import DrawBatch as DrawBatch
 from gamedyn.gan.steps.stepper import Stepper as Stepper
 from gamedyn.gan.steps.stepper import StepRecord as StepRecord
+from gamedyn.gan.steps.unrolled import Unrolled as Unrolled
