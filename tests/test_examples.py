@@ -30,6 +30,7 @@ TINY: dict[str, list[str]] = {
     "wgan_gp_convergence.py": ["--scale", "smoke"],
     "wgan_gp_gradient_norms.py": ["--scale", "smoke"],
     "wgan_gp_one_sided.py": ["--scale", "smoke"],
+    "wgan_gp_overfitting.py": ["--scale", "smoke"],
     "wgan_gp_random_architectures.py": ["--scale", "smoke"],
     "wgan_gp_surfaces.py": ["--scale", "smoke"],
     "wgan_gp_varied_architectures.py": ["--scale", "smoke"],

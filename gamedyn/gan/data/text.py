@@ -208,7 +208,7 @@ def download_text(root: Path, *, url: str = URL, sha256: str = SHA256) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".text-", dir=root) as scratch:
         path = Path(scratch, target.name)
-        found = fetch(url, path)
+        found = fetch(url, path, label="text")
         if found != sha256:
             raise ValueError(f"{url} has the wrong checksum: sha256 {found}, expected {sha256}")
         os.replace(path, target)
