@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from gamedyn.plotting.layers import MARKERS
 from gamedyn.plotting.studies import CYCLE
@@ -93,6 +94,10 @@ def paired_scores(
             axes.axvline(level, color=GREY, linestyle=":", linewidth=1.2, label="success is below")
             axes.axhline(level, color=GREY, linestyle=":", linewidth=1.2)
         axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel=xlabel, ylabel=ylabel)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.set_minor_locator(NullLocator())
         axes.set_aspect("equal")
         axes.legend()
         add_caption(figure, caption)

@@ -97,7 +97,7 @@ def profiles_side_by_side(
         The figure.
     """
     with styled():
-        figure = new_figure(4.0 * (len(panels) + 1), 4.9)
+        figure = new_figure(3.4 * (len(panels) + 1), 4.6)
         axes = figure.subplots(1, len(panels) + 1)
         for panel, (title, profiles) in zip(axes, panels.items(), strict=False):
             draw_profiles(panel, profiles)
@@ -107,6 +107,8 @@ def profiles_side_by_side(
         high = max(panel.get_ylim()[1] for panel in axes[:-1])
         for panel in axes[:-1]:
             panel.set_ylim(low, high)
+        for panel in axes[1:-1]:
+            panel.set_ylabel("")
         for index, (title, (bounds, values)) in enumerate(slopes.items()):
             axes[-1].plot(bounds, values, MARKERS[index] + "-", color=CYCLE[index], label=title)
         axes[-1].axhline(0.0, color=GREY, linewidth=1.0, linestyle=":")
