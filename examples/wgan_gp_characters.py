@@ -37,7 +37,7 @@ from gamedyn.plotting.style import save
 
 SIZES = {  # generator steps, steps between two scores, dim, length, batch, critic steps
     "smoke": (4, 2, 4, 8, 8, 1),
-    "laptop": (500, 25, 64, 16, 32, 5),
+    "laptop": (900, 25, 64, 16, 32, 5),
     "paper": (200_000, 100, 512, 32, 64, 10),
 }
 METHODS = ("WGAN-GP", "standard GAN")

@@ -36,8 +36,8 @@ def scores_and_lines(
     """
     count = max(len(lines) for lines in samples.values())
     with styled():
-        figure = new_figure(11.5, 4.6 + 0.165 * count)
-        parts: Any = figure.subfigures(2, 1, height_ratios=(3.1, 0.9 + 0.165 * count))
+        figure = new_figure(11.5, 4.2 + 0.165 * count)
+        parts: Any = figure.subfigures(2, 1, height_ratios=(3.1, 0.5 + 0.165 * count))
         panels = parts[0].subplots(1, len(scores), sharex=True, squeeze=False)[0]
         for panel, (title, curves) in zip(panels, scores.items(), strict=True):
             for index, (name, (places, values)) in enumerate(curves.items()):
