@@ -22,6 +22,8 @@ TINY: dict[str, list[str]] = {
     "icr_quadratic.py": ["--steps", "30"],
     "icr_step_sizes.py": ["--scale", "smoke"],
     "principled_cauchy_updates.py": ["--scale", "smoke"],
+    "principled_discriminator.py": ["--scale", "smoke"],
+    "principled_instance_noise.py": ["--scale", "smoke"],
     "principled_wasserstein_bound.py": ["--scale", "smoke"],
     "quickstart.py": [],
     "xy_learning_rates.py": ["--steps", "40"],

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gamedyn.gan.architectures import NormName
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import ImageSet, ImageSource
 from gamedyn.gan.losses import NonSaturating
@@ -22,7 +23,7 @@ from gamedyn.gan.steps import Alternating
 
 @dataclass(frozen=True)
 class Overtraining:
-    """A DCGAN with BatchNorm in both networks, stopped at some ages, and new discriminators for it.
+    """A DCGAN, stopped at some ages, and new discriminators for it.
 
     Every network is moved by Adam at 2e-4 with betas (0.5, 0.999). Latent vectors and noise come from torch's
     global generator, which every method seeds.
@@ -32,6 +33,8 @@ class Overtraining:
         dim: Width of both networks, see `build_pair`.
         latent: Length of the latent vectors.
         batch_size: Real images of a step, and as many generated.
+        critic_norm: Normalisation of all discriminators. BatchNorm, the DCGAN's, shows them 64 samples of one
+            kind at a time, by whose statistics they tell what they could not tell by a single sample.
         seed: Seed of the DCGAN and of its data's order; new discriminators have the next seed.
 
     Example:
@@ -51,6 +54,7 @@ class Overtraining:
     dim: int = 16
     latent: int = 64
     batch_size: int = 64
+    critic_norm: NormName = "batch"
     seed: int = 0
 
     def steps(self, epochs: float) -> int:
@@ -121,8 +125,8 @@ class Overtraining:
     def _pair(self, seed: int) -> tuple[nn.Module, nn.Module]:
         """Build both networks."""
         return build_pair(
-            self.images.shape, dim=self.dim, latent=self.latent, seed=seed, critic_norm="batch",
-            architecture="dcgan",
+            self.images.shape, dim=self.dim, latent=self.latent, seed=seed, architecture="dcgan",
+            critic_norm=self.critic_norm,
         )  # fmt: skip
 
     def _stream(self, seed: int) -> Callable[[], Batch]:
