@@ -41,7 +41,7 @@ class Report:
         if not self.runs:
             raise ValueError("give the folder of at least one run")
 
-        from gamedyn.gan.atomic import write_atomically
+        from gamedyn.atomic import write_atomically
         from gamedyn.gan.history import read_history
         from gamedyn.plotting.report import overview, score_panels, training_panels
         from gamedyn.plotting.style import save

@@ -49,7 +49,7 @@ class Sample:
         import numpy as np
         import torch
 
-        from gamedyn.gan.atomic import write_atomically
+        from gamedyn.atomic import write_atomically
         from gamedyn.gan.data.sources import MIXTURES
         from gamedyn.gan.devices import open_device
         from gamedyn.gan.evaluation import as_bytes

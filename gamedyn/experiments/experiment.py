@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gamedyn
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 
 Scale = Literal["smoke", "laptop", "paper"]
 """How large: seconds, for tests; at most 20 minutes on two processors; the source's own settings."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 
 MAGIC = b"gamedyn1"
 DIGEST_BYTES = hashlib.sha256().digest_size

@@ -15,7 +15,7 @@ import scipy
 import torch
 
 from gamedyn import __version__
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 
 ENVIRONMENT = "environment.json"
 SOURCE = Path(__file__).resolve().parents[2]

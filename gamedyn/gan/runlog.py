@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 
 Line = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 
 CONFIG = "config.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from gamedyn import __version__
-from gamedyn.gan.atomic import write_atomically
+from gamedyn.atomic import write_atomically
 
 
 @dataclass(frozen=True)
