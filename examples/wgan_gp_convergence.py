@@ -7,7 +7,11 @@ Claim     the gradient penalty beats weight clipping with the same RMSProp, Adam
           converges faster in time and reaches a similar score, but WGAN-GP is steadier at the end
 Command   gamedyn reproduce wgan_gp_convergence
           python examples/wgan_gp_convergence.py
-Time      about 4 min on one CPU core (laptop), 5 s (smoke)
+Time      2.6 min of one CPU core (laptop), 5 s (smoke)
+Result    2026-11-22, one core of an Intel Xeon, 8x8 digits, one seed, all held: FD (digits) over the last
+          third of 1,000 steps 411 with clipping, 285 with the penalty and RMSProp, 88 with the penalty and
+          Adam, 132 for DCGAN; in the time that DCGAN took it is at 80 and WGAN-GP with Adam at 548
+Note      no method has converged after 1,000 steps: the last third is still on its way down
 
 At laptop scale the data are scikit-learn's 8x8 digits, and the score is the Fréchet distance on a digit
 classifier's features. At paper scale this script runs the study that is also `gamedyn study wgan-gp-cifar10`.
@@ -84,6 +88,13 @@ def run(study: Study, job: Job, args: Args) -> dict[str, object]:
     return {"curve": np.array(curve, dtype=float).reshape(-1, 3), "score": row["score"], "failure": failure}
 
 
+def roughness(scores: np.ndarray) -> float:
+    """Give the deviation of the logarithm of scores, shape (seeds, scores), from straight lines."""
+    logs = np.log(scores.T)
+    lines = np.polynomial.polynomial.polyfit(np.arange(len(logs)), logs, 1)
+    return float((logs - np.polynomial.polynomial.polyval(np.arange(len(logs)), lines).T).std())
+
+
 def main(args: Args) -> None:
     """Run what is missing, compare, and draw the figure."""
     print(__doc__)
@@ -115,9 +126,12 @@ def main(args: Args) -> None:
         experiment.find(
             f"{score} in the time that {dcgan} took, {dcgan}; bound: {adam}", early[dcgan], "<", early[adam]
         )
-        shake = {name: float((last[name].std(axis=1) / last[name].mean(axis=1)).mean()) for name in rows}
+        shake = {name: roughness(values) for name, values in last.items()}
         experiment.find(
-            f"relative deviation over the last third, {adam}; bound: {dcgan}", shake[adam], "<", shake[dcgan]
+            f"relative deviation from a steady course over the last third, {adam}; bound: {dcgan}",
+            shake[adam],
+            "<",
+            shake[dcgan],
         )
         curves = []
         for name, own in rows.items():
@@ -130,7 +144,8 @@ def main(args: Args) -> None:
             score=score,
             caption=f"{'CIFAR-10' if args.scale == 'paper' else '8x8 digits'}, DCGAN of DIM "
             f"{study.shared['dim']}, five critic steps a generator step but for DCGAN (dashed), the "
-            f"paper's learning rates; {len(study.seeds)} seed(s). Time counts steps alone.",
+            f"paper's learning rates; {len(study.seeds)} {'seed' if len(study.seeds) == 1 else 'seeds'}. "
+            "Time counts steps alone.",
         )
         experiment.drawn(save(picture, args.out / "wgan_gp_convergence.png"))
 
