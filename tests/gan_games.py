@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.models import MNISTDiscriminator, MNISTGenerator
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 
@@ -135,6 +136,10 @@ PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
     "crops | means": lambda: (
         nn.Sequential(nn.Linear(5, 48), leaky(), nn.Unflatten(1, (3, 4, 4)), Cropping()),
         Pooling(),
+    ),
+    "ReLU before BatchNorm | max pooling": lambda: (
+        MNISTGenerator(dim=1, latent=5, init="tflib"),
+        MNISTDiscriminator(dim=2, init="tflib"),
     ),
     "MLPs": lambda: build_pair((2,), dim=6, latent=5, seed=0),
     "gated | gated, spectral norm": lambda: build_pair(

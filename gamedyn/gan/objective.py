@@ -37,9 +37,9 @@ class GANObjective:
     Covered by fast rules, in any composition that `torch.fx` can trace: linear layers, convolutions and
     transposed convolutions in one and two dimensions, also where their weight is parametrised (spectral and
     weight normalisation), batch and group normalisation, ReLU, LeakyReLU, tanh, sigmoid, softplus, gated
-    nonlinearities, dropout, nearest and subpixel upsampling, average pooling, reshaping, padding, cropping,
-    residual sums. Of gamedyn's own networks that leaves out conditional ones and LayerNorm. Any other network
-    falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
+    nonlinearities, dropout, nearest and subpixel upsampling, average and max pooling, reshaping, padding,
+    cropping, residual sums. Of gamedyn's own networks that leaves out conditional ones and LayerNorm. Any
+    other network falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
 
     Args:
         generator: Player 0, from latent vectors to samples.

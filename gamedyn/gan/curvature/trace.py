@@ -14,6 +14,7 @@ from gamedyn.gan.curvature.activations import Dropout, Gated, LeakyReLU, Sigmoid
 from gamedyn.gan.curvature.affine import Bilinear, Convolution, Linear
 from gamedyn.gan.curvature.computed import ComputedWeight, is_parametrised
 from gamedyn.gan.curvature.normalisation import BatchNorm, GroupNorm
+from gamedyn.gan.curvature.pooling import MaxPool
 from gamedyn.gan.curvature.rule import LinearMap, Pad, Reshape, Rule, Shift, UnsupportedError
 from gamedyn.gan.models.activations import Gated as GatedLayer
 
@@ -148,6 +149,8 @@ def rule_for_module(module: nn.Module) -> Rule:
             return Pad(module.padding)
         case nn.AvgPool1d() | nn.AvgPool2d() | nn.AdaptiveAvgPool1d() | nn.AdaptiveAvgPool2d():
             return LinearMap(module)
+        case nn.MaxPool2d() if not module.return_indices:
+            return MaxPool(module)
         case nn.Dropout() | nn.Dropout2d() if not module.training or module.p == 0.0:
             return Reshape(nn.Identity())
         case nn.Dropout() | nn.Dropout2d():
