@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from gamedyn.gan.checkpoints import list_checkpoints, load_newest
 from gamedyn.gan.config import ALTERNATING, TrainConfig, resolve
 from gamedyn.gan.data import ImageSource
 from gamedyn.gan.data.images import ImageSet
+from gamedyn.gan.history import read_history
 from gamedyn.gan.loggers import TensorBoardLog
 from gamedyn.gan.runlog import read_log
 from gamedyn.gan.sampling import generate
@@ -180,6 +182,23 @@ def test_scores_that_a_stop_prevented_are_caught_up_with(tmp_path: Path) -> None
         rest.run()
         assert lines_of_scores(folder) == lines_of_scores(tmp_path / "whole")
         assert same(untimed(whole.state_dict()), untimed(rest.state_dict()))
+
+
+def test_samples_that_are_not_finite_cost_their_scores_and_not_the_run(tmp_path: Path) -> None:
+    trainer = scored(tmp_path)
+    generated = trainer.generated
+
+    def broken(latent: Tensor) -> Iterator[Tensor]:
+        for part in generated(latent):
+            yield part * math.nan if trainer.step == 4 else part
+
+    trainer.scoring.generate = broken
+    trainer.run()
+    assert trainer.step == 6
+    assert [line["step"] for line in lines_of_scores(tmp_path)] == [2, 6]
+    (line,) = [line for line in read_log(tmp_path / "log.jsonl") if "failure" in line]
+    assert line == {"step": 4, "samples": 300, "failure": "a sample is NaN or infinite: no scores"}
+    assert list(read_history(tmp_path).series["spread"][0]) == [2.0, 6.0]
 
 
 def test_a_finished_run_is_not_scored_again(tmp_path: Path) -> None:

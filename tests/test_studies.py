@@ -12,7 +12,7 @@ import pytest
 from gamedyn.gan.studies import STUDIES, Method, Study
 from gamedyn.gan.studies.figures import band, mean_at, summary
 from gamedyn.gan.studies.study import Job, level
-from gamedyn.gan.studies.sweep import append, read_rows, sweep
+from gamedyn.gan.studies.sweep import append, finished_row, read_rows, sweep
 from gamedyn.plotting.studies import Curve, score_curves
 
 SMALL: dict[str, Any] = {"dataset": "digits", "dim": 4, "latent": 4, "batch_size": 4}
@@ -150,6 +150,34 @@ def test_the_summary_compares_at_equal_steps_and_equal_time() -> None:
     assert (acgd.mean, acgd.deviation, acgd.seeds, acgd.failed) == (5.0, pytest.approx(2**0.5), 2, 0)
     assert (acgd.at_equal_steps, acgd.at_equal_time, acgd.seconds) == (7.0, 9.0, 2.0)
     assert (adam.mean, adam.deviation, adam.failed, adam.at_equal_steps) == (10.0, None, 1, 10.0)
+
+
+def test_a_run_that_failed_early_shortens_no_comparison() -> None:
+    own = study(rates=())
+    jobs = {(job.method, job.config.seed): job for job in own.jobs()}
+    rows = [
+        row(jobs["ACGD", 1], 8.0, 6.0, 4.0),
+        row(jobs["ACGD", 2], 9.0, failure="step 12: diverged"),
+        row(jobs["Adam", 1], 20.0, 10.0, 8.0),
+        row(jobs["Adam", 2], 22.0, 12.0, 10.0),
+    ]
+    acgd, adam = summary(own, rows)
+    assert (acgd.seeds, acgd.failed, acgd.at_equal_steps, acgd.at_equal_time) == (2, 1, 4.0, 4.0)
+    assert (adam.at_equal_steps, adam.at_equal_time) == (9.0, 9.0)
+
+
+def test_samples_that_could_not_be_scored_count_as_an_unknown_score(tmp_path: Path) -> None:
+    lines: list[dict[str, object]] = [
+        {"step": 1, "cpu_seconds": 0.5, "skipped": 0},
+        {"step": 1, "samples": 9, "FD (x)": 4.0},
+        {"step": 2, "cpu_seconds": 1.0, "skipped": 0},
+        {"step": 2, "samples": 9, "failure": "a sample is NaN or infinite: no scores"},
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    own = study()
+    found = finished_row(own, own.jobs()[0], tmp_path, "")
+    assert (found["score"], [point["score"] for point in found["curve"]]) == ("FD (x)", [4.0, None])
+    assert level(found) == math.inf
 
 
 def test_bands_span_the_seeds() -> None:

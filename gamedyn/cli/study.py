@@ -83,6 +83,8 @@ class StudyCommand:
         """
         of_digits = self.scale == "smoke" or self.name == "digits-long"
         extractor = self.extractor or (DIGITS if of_digits else None)
+        if extractor is None and (self.list or self.draw):
+            extractor = "cifarnet:FOLDER"  # nothing is scored
         if extractor is None:
             raise ValueError(
                 f"{self.name} compares scores on CIFAR-10, so --extractor is needed: "
@@ -168,12 +170,13 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
         rows: Its finished runs.
         folder: Where the picture goes.
     """
-    from gamedyn.gan.studies.figures import band
+    from gamedyn.gan.studies.figures import band, ended_well
     from gamedyn.plotting.studies import Curve, score_curves
     from gamedyn.plotting.style import save
 
-    found = {name: [row for row in own if row["curve"]] for name, own in study.reported(rows).items()}
-    found = {name: own for name, own in found.items() if own}
+    finished = {name: [row for row in own if row["curve"]] for name, own in study.reported(rows).items()}
+    # A run that failed early would cut its method's mean short; the legend counts it.
+    found = {name: [row for row in own if ended_well(row)] or own for name, own in finished.items() if own}
     if not found:
         print("no reported run is finished yet: nothing to draw")
         return
@@ -183,7 +186,8 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
         steps, mean, least, most = band(own, "step")
         minutes = band(own, "seconds")[0] / 60.0
         dashed = own[0]["settings"]["optimizer"] not in {"cgd", "acgd"}
-        curves.append(Curve(f"{name} ({len(own)})", (steps, minutes), mean, least, most, dashed))
+        count = f"{len(own)}" if len(own) == len(finished[name]) else f"{len(own)} of {len(finished[name])}"
+        curves.append(Curve(f"{name} ({count})", (steps, minutes), mean, least, most, dashed))
     score = next(iter(found.values()))[0]["score"]
     caption = (
         f"{study.claim} Solid: competitive optimizers. Bands: from the least to the largest of the seeds."

@@ -13,6 +13,9 @@ from gamedyn.atomic import write_atomically
 
 Line = dict[str, Any]
 
+FAILURE = "failure"
+"""The key by which a line that should hold scores says why it has none."""
+
 
 def read_log(path: Path) -> list[Line]:
     """Read a log, passing over a last line that a killed process left unfinished.

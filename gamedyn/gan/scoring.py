@@ -13,6 +13,7 @@ from gamedyn.gan.data.sources import ImageSource, Source
 from gamedyn.gan.evaluation import Evaluator
 from gamedyn.gan.interrupts import Interruption
 from gamedyn.gan.metrics.extractors import open_extractor
+from gamedyn.gan.runlog import FAILURE
 
 Samples = Callable[[int], Iterator[Tensor]]
 Score = Callable[[Samples], Mapping[str, float]]
@@ -30,6 +31,10 @@ SUBSETS = 10
 
 class InterruptedScoresError(Exception):
     """Scores were given up because the run was asked to stop."""
+
+
+class UnscorableSamplesError(Exception):
+    """A sample is NaN or infinite, so that there is nothing to score."""
 
 
 class Scoring:
@@ -50,7 +55,7 @@ class Scoring:
         self.config, self.score, self.generate = config, score, generate
         self.given_up = False
 
-    def line(self, step: int, interruption: Interruption, *, last: bool) -> dict[str, float] | None:
+    def line(self, step: int, interruption: Interruption, *, last: bool) -> dict[str, float | str] | None:
         """Score the generator, where it is time to.
 
         Args:
@@ -59,7 +64,8 @@ class Scoring:
             last: Whether that was the last step.
 
         Returns:
-            A line for the log; `None` where it is not time, or an interruption gave the scores up.
+            A line for the log, which says so where the samples were not finite: training may recover, or ends
+            by itself; `None` where it is not time, or an interruption gave the scores up.
         """
         every = self.config.eval_every
         if self.score is None or not (last or (every and step % every == 0)):
@@ -71,13 +77,18 @@ class Scoring:
             for part in self.generate(latent):
                 if interruption.requested:
                     raise InterruptedScoresError
+                if not bool(part.isfinite().all()):
+                    raise UnscorableSamplesError
                 yield part
 
+        line: dict[str, float | str] = {"step": step, SCORED: self.config.eval_samples}
         try:
-            return {"step": step, SCORED: self.config.eval_samples, **self.score(samples)}
+            return {**line, **self.score(samples)}
         except InterruptedScoresError:
             self.given_up = True
             return None
+        except UnscorableSamplesError:
+            return {**line, FAILURE: "a sample is NaN or infinite: no scores"}
 
 
 def open_score(config: TrainConfig, source: Source) -> Score | None:

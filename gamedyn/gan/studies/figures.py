@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class Line:
         mean: Mean over seeds of a run's level, the mean of its last scores.
         deviation: Standard deviation over seeds; `None` for a single one.
         at_equal_steps: Mean score after as many steps as the shortest method has.
-        at_equal_time: Mean score after as many seconds as the quickest method took in all.
+        at_equal_time: Mean score after as many seconds as the quickest method took in all. Runs that failed
+            count neither in means nor in how long a method is.
         seconds: Mean seconds a step.
     """
 
@@ -56,7 +58,7 @@ def summary(study: Study, rows: Iterable[Row]) -> list[Line]:
         A line for each method with a finished run, in the study's order.
     """
     found = {method: own for method, own in study.reported(rows).items() if own}
-    ends = [[row["curve"][-1] for row in own if row["curve"]] for own in found.values()]
+    ends = [[row["curve"][-1] for row in own if ended_well(row)] for own in found.values()]
     common_steps = min((min(end["step"] for end in own) for own in ends if own), default=0)
     common_time = min((statistics.fmean(end["seconds"] for end in own) for own in ends if own), default=0.0)
     return [line(method, own, common_steps, common_time) for method, own in found.items()]
@@ -74,7 +76,7 @@ def line(method: str, rows: Sequence[Row], steps: float, seconds: float) -> Line
     Returns:
         The line.
     """
-    good = [row for row in rows if np.isfinite(level(row))]
+    good = [row for row in rows if ended_well(row)]
     levels = [level(row) for row in good]
     ends = [row["curve"][-1] for row in rows if row["curve"]]
     return Line(
@@ -89,6 +91,18 @@ def line(method: str, rows: Sequence[Row], steps: float, seconds: float) -> Line
         at_equal_time=mean_at(good, "seconds", seconds),
         seconds=statistics.fmean(end["seconds"] / end["step"] for end in ends) if ends else FAILED,
     )
+
+
+def ended_well(row: Row) -> bool:
+    """Say whether a run did not fail: it reached its last step, and its last scores are known.
+
+    Args:
+        row: The finished run.
+
+    Returns:
+        Whether it counts in means.
+    """
+    return math.isfinite(level(row))
 
 
 def mean_at(rows: Sequence[Row], axis: Axis, where: float) -> float:

@@ -34,6 +34,9 @@ def icr_cifar10(scale: Scale, extractor: str) -> Study:
     References:
         Schäfer, Zheng and Anandkumar, Implicit competitive regularization in GANs, 2020, section 4.
     """
+    shared = sizes(scale, extractor, paper=468_600, laptop=1_500)
+    if scale == "paper":
+        shared |= {"init": "icr"}
     methods = []
     for name, loss in (("WGAN", "wgan"), ("minimax", "minimax")):
         for words, penalty in PENALTIES.items():
@@ -50,7 +53,7 @@ def icr_cifar10(scale: Scale, extractor: str) -> Study:
         title="Which regulariser does which optimizer need? CIFAR-10",
         claim="ACGD with the WGAN loss and no explicit regulariser reaches the best scores, and ACGD is more "
         "consistent than Adam over losses and regularisers.",
-        shared=sizes(scale, extractor, paper=468_600, laptop=1_500),
+        shared=shared,
         methods=methods,
         steps={"paper": 468_600, "laptop": 1_500, "smoke": 4}[scale],
     )
@@ -69,7 +72,13 @@ def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
     References:
         Gulrajani et al., Improved Training of Wasserstein GANs, 2017, figure 3; `gan_cifar.py` of its code.
     """
-    rms: dict[str, Any] = {"optimizer": "rmsprop", "lr": 5e-5, "loss": "wgan", "n_critic": 5}
+    rms: dict[str, Any] = {
+        "optimizer": "rmsprop",
+        "lr": 5e-5,
+        "beta2": 0.9,
+        "loss": "wgan",
+        "n_critic": 5,
+    }
     adam: dict[str, Any] = {"optimizer": "adam", "beta1": 0.5}
     shared = sizes(scale, extractor, paper=200_000, laptop=1_500)
     if scale == "paper":

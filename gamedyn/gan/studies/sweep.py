@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gamedyn.gan.runlog import read_log
+from gamedyn.gan.runlog import FAILURE, read_log
 from gamedyn.gan.runs import LOG
 from gamedyn.gan.studies.study import Job, Row, Study, settings_of
 
@@ -117,9 +117,9 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
     curve, name = [], ""
     for line in lines:
         scored = [key for key in line if key.startswith(("FD", "FID"))]
-        if scored:
-            name = scored[0]
-            value = line[name]
+        if scored or FAILURE in line:  # samples that could not be scored count as a score that is not known
+            name = scored[0] if scored else name
+            value = line[name] if scored else None
             known = isinstance(value, float | int) and math.isfinite(value)
             curve.append(
                 {
