@@ -18,6 +18,12 @@ def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
     assert not (tmp_path / "none").exists()
 
 
+def test_listing_and_drawing_need_no_extractor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for flag, said in (("--list", "24 of 24 runs missing in "), ("--draw", "nothing to draw")):
+        assert main(["study", "cifar10-short", flag, "--out", str(tmp_path)]) == 0
+        assert said in capsys.readouterr().out
+
+
 def test_a_small_study_runs_once_and_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["study", "wgan-gp-cifar10", "--scale", "smoke", "--seeds", "1", "--out", str(tmp_path)]
     assert main(arguments) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from gamedyn.gan.checkpoints import list_checkpoints, load_newest
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 from gamedyn.gan.curvature.subbatch import count_of
 from gamedyn.gan.data import cifar10 as cifar10_module
-from gamedyn.gan.runlog import read_log
+from gamedyn.gan.runlog import RunLog, read_log
 
 TINY = ["--dim", "4", "--latent", "4", "--batch-size", "16", "--steps", "4", "--log-every", "2"]
 
@@ -258,6 +259,19 @@ def test_divergence_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert "diverged" in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_last_loss_that_was_not_finite_is_reported_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert train("--dataset", "ring", "--optimizer", "simgd", *TINY, "--out", out) == 0
+    assert "cg_iterations" not in capsys.readouterr().out  # it solves nothing
+    *lines, last = read_log(out / "log.jsonl")
+    with RunLog(out / "log.jsonl", step=lines[-1]["step"] if lines else 0) as log:
+        log.write({**last, "loss_generator": math.nan})
+    assert train("--out", out, "--resume") == 0
+    assert "loss_generator not finite" in capsys.readouterr().out
 
 
 def launch(*arguments: object) -> subprocess.Popen[str]:

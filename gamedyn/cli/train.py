@@ -5,12 +5,13 @@ The classes hold the flags; everything heavy is imported when `run` is called.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamedyn.cli.steppers import make_stepper
-from gamedyn.gan.config import TrainConfig, read_config, resolve
+from gamedyn.gan.config import COMPETITIVE, TrainConfig, read_config, resolve
 from gamedyn.gan.presets import find_preset
 from gamedyn.gan.presets.preset import OWN
 from gamedyn.gan.runs import CONFIG, LOG, default_folder
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from gamedyn.gan.training import Draw, Measure
 
 
+SOLVE = frozenset({"cg_iterations", "residual", "products"})
+"""What the log tells of a step's linear solve."""
+
+
 @dataclass
 class Train:
     """Train a GAN on CIFAR-10, on digits or on Gaussian mixtures, with any of the optimizers."""
 
     settings: TrainConfig = field(default_factory=TrainConfig)
     out: Path | None = None
-    """Folder of the run; by default runs/<dataset>-<optimizer>-<seed>."""
+    """Folder of the run; by default runs/<dataset>-<preset or optimizer>-<seed>."""
     resume: bool = False
     """Continue the run in that folder from its newest checkpoint, with the settings stored there."""
     config: Path | None = None
@@ -102,12 +107,13 @@ class Train:
             saved = trainer.saved == trainer.step
             kept = "and saved" if saved else f"with step {trainer.saved} saved"
             print(f"stopped at step {trainer.step} {kept}; continue with:")
-            print(f"gamedyn train --out {folder} --resume" + allowing(config))
+            print(f"gamedyn train --out {shlex.quote(str(folder))} --resume" + allowing(config))
             if not saved:  # stopped twice, the second time at once
                 raise
             return
         last = {"step": trainer.step, **dict(*read_log(folder / LOG)[-1:])}
-        print("done: " + ", ".join(f"{name} {value:.4g}" for name, value in last.items()))
+        solved = config.optimizer in COMPETITIVE
+        print("done: " + ", ".join(f"{n} {shown(v)}" for n, v in last.items() if solved or n not in SOLVE))
 
 
 def runs_code(extractor: str | None) -> bool:
@@ -135,7 +141,25 @@ def allowing(config: TrainConfig) -> str:
     Returns:
         The flag that allows its extractor's code again; empty if there is none.
     """
-    return f" --extractor {config.extractor}" if runs_code(config.extractor) else ""
+    return f" --extractor {shlex.quote(str(config.extractor))}" if runs_code(config.extractor) else ""
+
+
+def shown(value: object) -> str:
+    """Write an entry of the log for a reader.
+
+    Args:
+        value: A number, text, or `None`, which stands for a number that was not finite.
+
+    Returns:
+        Numbers with four digits.
+
+    Example:
+        >>> shown(0.123456), shown(None), shown("no scores")
+        ('0.1235', 'not finite', 'no scores')
+    """
+    if value is None:
+        return "not finite"
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
 
 
 def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:

@@ -121,7 +121,7 @@ def training_panels(runs: Sequence[ReportRun]) -> list[Draw]:
                 if len(mean) >= SMOOTHED and name != "seconds":
                     thin = {**style, "linewidth": 0.6, "alpha": 0.3, "linestyle": "-"}
                     axes.plot(line.steps, line.values / divisor, **thin)
-                axes.plot(line.steps, mean, **style)
+                axes.plot(line.steps, mean, **style, marker="o" if len(mean) == 1 else "")
             if name.startswith("loss"):
                 set_scale(axes, means)
             else:

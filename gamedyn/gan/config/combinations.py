@@ -15,6 +15,7 @@ POINTS = frozenset({"ring", "grid"})
 ALTERNATING = frozenset({"adam", "rmsprop", "sgd"})
 """The optimizers of torch, which move the players in turn; the others own both."""
 COMPETITIVE = frozenset({"cgd", "acgd"})
+"""The optimizers that solve a linear system a step."""
 SMOOTHABLE = frozenset({"minimax", "non-saturating"})
 """The losses whose discriminator has a target for real samples that can be smoothed."""
 NOT_SEPARABLE = frozenset({"rpgan"})
