@@ -31,7 +31,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of a training run; what is left out is chosen by `resolve`."""
+    """Settings of a training run; what is left out is chosen to suit the data set and the optimizer."""
 
     dataset: DatasetName = "digits"
     """What to imitate: CIFAR-10, scikit-learn's 8x8 digits, or 2-D Gaussians on a ring or a grid."""

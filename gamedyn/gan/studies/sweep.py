@@ -119,7 +119,7 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         scored = [key for key in line if key.startswith(("FD", "FID"))]
         if scored or FAILURE in line:  # samples that could not be scored count as a score that is not known
             name = scored[0] if scored else name
-            value = line[name] if scored else None
+            value: Any = line[name] if scored else None
             known = isinstance(value, float | int) and math.isfinite(value)
             curve.append(
                 {
