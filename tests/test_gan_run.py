@@ -297,7 +297,7 @@ def test_channels_last_changes_the_layout_and_hardly_the_numbers(optimizer: str,
         weights = [p for p in trainer.discriminator.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1]
         assert weights
         assert all(p.is_contiguous(memory_format=torch.channels_last) is last for p in weights)
-        real = trainer.next_batch().real
+        real = trainer.batches.next().real
         assert real.is_contiguous(memory_format=torch.channels_last) or not last
         trainer.run()
         runs.append(trainer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from gamedyn.gan.averaging import AveragedGenerator
-from gamedyn.gan.batch import Batch
+from gamedyn.gan.batches import Batches
 from gamedyn.gan.checkpoints import load_newest, save_step
+from gamedyn.gan.clock import StepClock
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.sources import Source
 from gamedyn.gan.devices import open_device
@@ -34,9 +34,9 @@ Measure = Callable[[Tensor], Mapping[str, float]]
 
 SHOWN = 64
 MEASURED = 1000
-# Offsets that keep the streams of one seed apart: weights, data order, training noise, shown noise, and what
-# networks and penalties draw themselves.
-LATENT_STREAM, SHOWN_STREAM, GLOBAL_STREAM = 1_000_003, 2_000_003, 4_000_037
+# Offsets that keep the streams of one seed apart, as `batches.STREAM`: shown noise, and what networks and
+# penalties draw themselves.
+SHOWN_STREAM, GLOBAL_STREAM = 2_000_003, 4_000_037
 
 
 class Trainer:
@@ -86,23 +86,20 @@ class Trainer:
         self.scoring = Scoring(config, score, self.generated)
         self.device = open_device(config.device)
         self.loss = build_loss(str(config.loss), label_smoothing=config.label_smoothing)
-        self.latent, self.batch_size, self.steps = (
-            int(config.latent or 0),
-            int(config.batch_size or 0),
-            int(config.steps or 0),
-        )
-        self.noise = torch.Generator().manual_seed(config.seed + LATENT_STREAM)
+        self.latent, self.steps = int(config.latent or 0), int(config.steps or 0)
         shown = torch.Generator().manual_seed(config.seed + SHOWN_STREAM)
         self.shown_noise = torch.randn(MEASURED, self.latent, generator=shown)
         self.classes = int(getattr(generator, "classes", 0))
+        self.clock = StepClock()
+        self.batches = Batches(
+            config, source, conditional=self.classes > 0, device=self.device, clock=self.clock
+        )
         self.average = AveragedGenerator(generator, config.ema) if config.ema else None
         decaying = config.lr_decay == "linear"
         self.schedulers = linear_decay(stepper.optimizers, self.steps) if decaying else []
         self.step = 0
         self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
-        self.seconds = self.cpu_seconds = 0.0
-        self._drawing = self._cpu_drawing = 0.0
 
     @property
     def ema(self) -> nn.Module | None:
@@ -159,7 +156,7 @@ class Trainer:
             while not last and not interruption.requested:
                 record = self.one_step()
                 bar.update()
-                last = self.step >= self.steps or self.seconds > seconds
+                last = self.step >= self.steps or self.clock.seconds > seconds
                 sampled = last or self.step % self.config.sample_every == 0
                 if sampled or self.step % self.config.log_every == 0:
                     bar.set_postfix(f=f"{record.loss_generator:.3g}", cg=record.iterations, refresh=False)
@@ -179,11 +176,8 @@ class Trainer:
             The step's losses and figures.
         """
         self.stepper.noise = self.config.instance_noise * remaining(self.step, self.steps)
-        self._drawing = self._cpu_drawing = 0.0
-        start, cpu_start = time.perf_counter(), time.process_time()
-        record = self.stepper.step(self.generator, self.discriminator, self.loss, self.next_batch)
-        self.seconds += time.perf_counter() - start - self._drawing
-        self.cpu_seconds += time.process_time() - cpu_start - self._cpu_drawing
+        with self.clock.running():
+            record = self.stepper.step(self.generator, self.discriminator, self.loss, self.batches.next)
         for scheduler in self.schedulers:
             scheduler.step()
         if self.average is not None:
@@ -191,26 +185,6 @@ class Trainer:
         self.step += 1
         self.skipped += record.skipped
         return record
-
-    def next_batch(self) -> Batch:
-        """Draw real samples and noise.
-
-        A conditional generator is asked for the classes of the real samples.
-
-        Returns:
-            Both, on the device of the networks.
-        """
-        start, cpu_start = time.perf_counter(), time.process_time()
-        real = self.source.next().to(self.device)
-        if self.config.channels_last:
-            real = real.contiguous(memory_format=torch.channels_last)
-        latent = torch.randn(self.batch_size, self.latent, generator=self.noise).to(self.device)
-        labels = None
-        if self.classes and self.source.labels is not None:
-            labels = self.source.labels.to(self.device)
-        self._drawing += time.perf_counter() - start
-        self._cpu_drawing += time.process_time() - cpu_start
-        return Batch(real, latent, real_labels=labels, fake_labels=labels)
 
     def line(self, record: StepRecord) -> dict[str, Any]:
         """Describe a step for the log.
@@ -230,8 +204,8 @@ class Trainer:
             "residual": record.residual,
             "products": record.products,
             "skipped": self.skipped,
-            "seconds": round(self.seconds, 3),
-            "cpu_seconds": round(self.cpu_seconds, 3),
+            "seconds": round(self.clock.seconds, 3),
+            "cpu_seconds": round(self.clock.cpu_seconds, 3),
         }
         return figures | ({"lr": self.schedulers[0].get_last_lr()[0]} if self.schedulers else {})
 
@@ -288,15 +262,14 @@ class Trainer:
         return {
             "step": self.step,
             "skipped": self.skipped,
-            "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds,
+            "seconds": self.clock.seconds,
+            "cpu_seconds": self.clock.cpu_seconds,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "ema": None if self.average is None else self.average.state_dict(),
             "stepper": self.stepper.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
-            "source": self.source.state_dict(),
-            "noise": self.noise.get_state(),
+            **self.batches.state_dict(),
             # For networks and penalties that draw themselves.
             "torch_random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
@@ -319,11 +292,10 @@ class Trainer:
         self.stepper.load_state_dict(state["stepper"])
         for scheduler, stored in zip(self.schedulers, state.get("schedulers", []), strict=True):
             scheduler.load_state_dict(stored)
-        self.source.load_state_dict(state["source"])
-        self.noise.set_state(state["noise"])
+        self.batches.load_state_dict(state)
         torch.set_rng_state(state["torch_random"])
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all(state["cuda_random"])
         self.step, self.skipped = state["step"], state["skipped"]
-        self.seconds, self.cpu_seconds = state["seconds"], state["cpu_seconds"]
+        self.clock.seconds, self.clock.cpu_seconds = state["seconds"], state["cpu_seconds"]
         self.saved = self.step
