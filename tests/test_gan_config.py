@@ -25,6 +25,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "points' networks for images": ({"architecture": "mlp"}, ["'mlp'", "'digits'", "mlp-generator"]),
     "resampled points": ({"dataset": "grid", "image_size": 16}, ["image_size 16", "'grid'"]),
     "scores of points": ({"dataset": "grid", "extractor": "cifarnet:x"}, ["'cifarnet:x'", "'grid'"]),
+    "levels of points": ({"dataset": "ring", "dequantise": True}, ["dequantise", "'ring'"]),
     "channels of points": ({"dataset": "ring", "channels_last": True}, ["channels_last", "'ring'"]),
     "a batch of one image": ({"batch_size": 1}, ["batch_size", "digits", "at least 2"]),
     "an index without its set": (

@@ -328,6 +328,26 @@ def test_settings_open_their_source(dataset: str, shape: tuple[int, ...]) -> Non
     assert source.next().shape == (config.batch_size, *shape)
 
 
+@pytest.mark.parametrize(("peak", "width"), [(255, 1 / 128), (16, 2 / 17)])
+def test_dequantised_levels_spread_evenly_up_to_the_next(peak: int, width: float) -> None:
+    levels = torch.tensor([0, 1, peak], dtype=torch.uint8).view(1, 1, 1, 3).expand(500, 4, 8, 3)
+    images = ImageSet("levels", levels.contiguous(), peak=peak)
+    source = ImageSource(images, batch_size=500, seed=0, dequantise=True)
+    found = (source.next().double() + 1).flatten(0, 2) / width
+    floor = torch.tensor([0.0, 1.0, peak], dtype=torch.float64)
+    # Float32 near 1 resolves a hundred-thousandth of a level.
+    assert bool((found >= floor - 1e-4).all() and (found <= floor + 1 + 1e-4).all())
+    within = found - floor
+    torch.testing.assert_close(within.mean(0), torch.full_like(floor, 0.5), atol=0.02, rtol=0)
+    torch.testing.assert_close(within.var(0), torch.full_like(floor, 1 / 12), atol=0.005, rtol=0)
+    state = source.state_dict()
+    ahead = source.next()
+    again = ImageSource(images, batch_size=500, seed=7, dequantise=True)
+    again.load_state_dict(state)
+    assert torch.equal(ahead, again.next())
+    assert not torch.equal(ahead, source.next())
+
+
 def test_users_bring_tensors_and_data_sets() -> None:
     floats = torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)
     for data in (floats, TensorDataset(floats), TensorDataset(floats, torch.arange(4))):

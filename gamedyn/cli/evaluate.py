@@ -25,8 +25,7 @@ class Evaluate:
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT_OR_RUN")]
     """A run's folder (its newest checkpoint is taken), or one checkpoint in it."""
     extractor: str | None = None
-    """inception:FILE, cifarnet:FOLDER or module.path:attribute (code that is run); by default none, and only
-    the scores that need no network."""
+    """inception:FILE, cifarnet:FOLDER or module.path:attribute (code that is run); default: no network."""
     samples: int = 10_000
     """Generated samples; numbers compare at equal counts only."""
     references: int = 10_000

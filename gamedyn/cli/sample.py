@@ -27,8 +27,7 @@ class Sample:
     out: Path | None = None
     """Picture to write, a .png; by default samples-seed<seed>.png beside the checkpoint."""
     npz: Path | None = None
-    """Also write the samples as an array `samples` into this .npz: bytes (n, height, width, channels), or
-    points."""
+    """Also write them as `samples` into this .npz: bytes (n, height, width, channels), or points."""
     ema: bool = True
     """Take the moving average of the generators where the run kept one."""
     device: str = "cpu"

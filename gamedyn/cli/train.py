@@ -151,15 +151,15 @@ def shown(value: object) -> str:
         value: A number, text, or `None`, which stands for a number that was not finite.
 
     Returns:
-        Numbers with four digits.
+        Whole numbers as they are, others with four digits.
 
     Example:
-        >>> shown(0.123456), shown(None), shown("no scores")
-        ('0.1235', 'not finite', 'no scores')
+        >>> shown(10_000), shown(0.123456), shown(None), shown("no scores")
+        ('10000', '0.1235', 'not finite', 'no scores')
     """
     if value is None:
         return "not finite"
-    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def drawing(config: TrainConfig) -> tuple[Draw, Measure | None]:

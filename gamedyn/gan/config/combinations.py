@@ -59,8 +59,9 @@ def about_data(config: TrainConfig) -> Iterator[str]:
         for name in ("image_size", "extractor"):
             if (value := getattr(config, name)) is not None:
                 yield f"{name} {value!r} is for images and dataset {data!r} has points: leave it out"
-        if config.channels_last:
-            yield f"channels_last is for images and dataset {data!r} has points: leave it out"
+        for name in ("channels_last", "dequantise"):
+            if getattr(config, name):
+                yield f"{name} is for images and dataset {data!r} has points: leave it out"
     else:
         if config.architecture == "mlp":
             yield (

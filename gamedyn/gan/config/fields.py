@@ -37,6 +37,8 @@ class TrainConfig:
     """What to imitate: CIFAR-10, scikit-learn's 8x8 digits, or 2-D Gaussians on a ring or a grid."""
     image_size: int | None = None
     """Resample square images to this many pixels a side: bilinear upwards, averaged downwards."""
+    dequantise: bool = False
+    """Spread each level of a pixel evenly up to the next: CIFAR-10 gets U[0, 1/128), as WGAN-GP's ResNet."""
 
     architecture: ArchitectureName | None = None
     """The networks; by default the DCGAN of the WGAN-GP paper for images, an mlp for points."""
@@ -53,8 +55,7 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 256 for points."""
     init: InitName | None = None
-    """Initial weights for images: of the WGAN-GP code (tflib) or torch's own (torch, the default on cifar10);
-    uniform and normal of standard deviation 0.02, icr normal of 0.01."""
+    """For images: tflib (WGAN-GP's), torch (default on cifar10), uniform or normal (sd 0.02), icr (sd 0.01)."""
 
     optimizer: OptimizerName = "acgd"
     """Who plays: an optimizer for games, or torch's Adam, RMSprop or SGD alternating between the players."""

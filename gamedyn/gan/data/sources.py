@@ -20,6 +20,8 @@ MIXTURES: dict[str, Callable[[], GaussianMixture]] = {
     "grid": GaussianMixture.grid,
 }
 """The mixtures that settings name: 8 modes on a circle, 16 on a square grid."""
+# Keeps this stream of a seed apart from the data order's and from those of the training loop.
+DEQUANTISING_STREAM = 5_000_011
 
 
 class Source(Protocol):
@@ -48,6 +50,8 @@ class ImageSource:
         images: The images.
         batch_size: Images a batch.
         seed: Seed of the order.
+        dequantise: Whether a pixel of level `v` out of `n` becomes `2 (v + u) / n - 1`, `u` from U[0, 1) and
+            fresh in every batch, so that real samples fill a continuous range as generated ones do.
 
     Raises:
         ValueError: If a batch is larger than the set.
@@ -56,13 +60,17 @@ class ImageSource:
         >>> images = ImageSet("black", torch.zeros(6, 1, 8, 8, dtype=torch.uint8))
         >>> ImageSource(images, batch_size=4, seed=0).next().shape
         torch.Size([4, 1, 8, 8])
+
+    References:
+        Dequantised: `gan_cifar_resnet.py` of Gulrajani et al., Improved Training of Wasserstein GANs, 2017.
     """
 
-    def __init__(self, images: ImageSet, *, batch_size: int, seed: int) -> None:
+    def __init__(self, images: ImageSet, *, batch_size: int, seed: int, dequantise: bool = False) -> None:
         self.images = images
         self.shape, self.classes = images.shape, images.classes
         self.labels: Tensor | None = None
         self.order = BatchOrder(len(images), batch_size=batch_size, seed=seed)
+        self.noise = torch.Generator().manual_seed(seed + DEQUANTISING_STREAM) if dequantise else None
 
     def next(self) -> Tensor:
         """Give the next batch.
@@ -73,15 +81,21 @@ class ImageSource:
         indices = self.order.next()
         if self.images.labels is not None:
             self.labels = self.images.labels[indices]
-        return self.images.batch(indices)
+        images = self.images.batch(indices)
+        if self.noise is None:
+            return images
+        levels = self.images.peak + 1
+        within = torch.rand(images.shape, generator=self.noise)
+        return images.add_(1.0).mul_(self.images.peak / levels).add_(within, alpha=2.0 / levels).sub_(1.0)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the order's state.
+        """Give the state of the order, and of the noise if there is any.
 
         Returns:
             Tensors by name.
         """
-        return self.order.state_dict()
+        noise = {} if self.noise is None else {"dequantising": self.noise.get_state()}
+        return {**self.order.state_dict(), **noise}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a stored state.
@@ -93,6 +107,8 @@ class ImageSource:
             ValueError: If the state belongs to a set of another size.
         """
         self.order.load_state_dict(state)
+        if self.noise is not None:
+            self.noise.set_state(state["dequantising"])
 
 
 class PointSource:
@@ -164,7 +180,9 @@ def open_source(config: TrainConfig) -> Source:
     if config.dataset in MIXTURES:
         mixture = MIXTURES[config.dataset]()
         return PointSource(mixture.sample, batch_size=config.batch_size, seed=config.seed)
-    return ImageSource(open_images(config), batch_size=config.batch_size, seed=config.seed)
+    return ImageSource(
+        open_images(config), batch_size=config.batch_size, seed=config.seed, dequantise=config.dequantise
+    )
 
 
 def open_images(config: TrainConfig, split: str = "train") -> ImageSet:

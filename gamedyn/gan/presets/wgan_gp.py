@@ -3,7 +3,8 @@
 Settings are those of the released code (igul222/improved_wgan_training); Inception Scores are the paper's.
 The curves of its Figure 3 come from scores of 1,000 samples and were read by eye. RMSProp has TensorFlow's
 decay of 0.9, but torch's place for epsilon. DCGAN's loss of the discriminator is not halved here, to which
-Adam is all but blind.
+Adam is all but blind. Generator and discriminator share one batch of 64, where the code's residual generator
+takes 128 and draws classes of its own; its critic's pixels get the code's dequantisation noise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ RESNET: dict[str, Any] = {
     "init": "tflib",
     "steps": 100_000,
     "batch_size": 64,
+    "dequantise": True,
 }
 DCGAN: dict[str, Any] = {"architecture": "dcgan"}
 CURVES = "gan_cifar.py, Figure 3"
@@ -105,7 +107,6 @@ WGAN_GP = {
         },
         FIGURE_3,
     ),
-    # The generator of the code takes batches of 128, here of 64; pixels get no dequantisation noise.
     "wgan-gp-resnet": Preset(
         "WGAN-GP on the residual network, rates falling to 0",
         "WGAN-GP, gan_cifar_resnet.py, appendix F",
