@@ -55,7 +55,7 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 256 for points."""
     init: InitName | None = None
-    """For images: tflib (WGAN-GP's), torch (default on cifar10), uniform or normal (sd 0.02), icr (sd 0.01)."""
+    """For images: tflib (WGAN-GP's), torch (default: cifar10), uniform or normal (sd 0.02), icr (sd 0.01)."""
 
     optimizer: OptimizerName = "acgd"
     """Who plays: an optimizer for games, or torch's Adam, RMSprop or SGD alternating between the players."""
