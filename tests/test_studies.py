@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.studies import STUDIES, Method, Study
 from gamedyn.gan.studies.figures import band, mean_at, summary
 from gamedyn.gan.studies.study import Job, level
@@ -198,3 +203,43 @@ def test_curves_show_every_method_twice() -> None:
     assert [line.get_label() for line in left.lines] == ["ACGD", "Adam"]
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
     assert left.get_ylabel() == "FD (x), lower is better"
+
+
+def run_until_told(job: Job, folder: Path) -> str:
+    """Stands for a long run: says that it has begun, and what it did when it was told to stop."""
+    with deferred_interrupts() as interruption:
+        folder.mkdir(parents=True)
+        deadline = time.monotonic() + 60.0
+        while not interruption.requested and time.monotonic() < deadline:
+            time.sleep(0.05)
+    (folder / "saved").touch()
+    raise KeyboardInterrupt
+
+
+SWEEP = """
+import sys; sys.path[:0] = {path!r}
+from pathlib import Path
+from test_studies import run_until_told, study
+from gamedyn.gan.studies.sweep import sweep
+if __name__ == "__main__":
+    try:
+        sweep(study(), Path({folder!r}), run_until_told, processes=2)
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_sweep_lets_its_runs_save(number: int, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        SWEEP.format(path=[str(Path(__file__).parent), *sys.path], folder=str(tmp_path / "study"))
+    )
+    process = subprocess.Popen([sys.executable, str(script)])
+    deadline = time.monotonic() + 120.0
+    while len(list(tmp_path.glob("study/runs/*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 7
+    assert len(list(tmp_path.glob("study/runs/*/saved"))) == 2
+    assert not (tmp_path / "study" / "rows.jsonl").exists()

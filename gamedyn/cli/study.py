@@ -69,7 +69,13 @@ class StudyCommand:
         if not self.draw:
             print(f"study: {study.title}; {len(study.missing(rows))} runs to do -> {folder}")
             job = RunJob(self.device, self.data_root, 1 if self.processes > 1 else None)
-            rows = sweep(study, folder, job, processes=self.processes, shard=read_shard(self.shard))
+            try:
+                rows = sweep(study, folder, job, processes=self.processes, shard=read_shard(self.shard))
+            except KeyboardInterrupt:
+                print(
+                    "stopped; every run kept its newest checkpoint, and the same command goes on from there"
+                )
+                return
         report(study, rows, folder)
 
     def study(self) -> Study:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.runlog import FAILURE, read_log
 from gamedyn.gan.runs import LOG
 from gamedyn.gan.studies.study import Job, Row, Study, settings_of
@@ -64,7 +65,8 @@ def sweep(
         All finished rows.
 
     Raises:
-        ValueError: If the shard or the number of processes makes no sense, or the rows are damaged.
+        KeyboardInterrupt: If Ctrl-C or SIGTERM stopped it; the runs saved what they had.
+        ValueError: If the shard or the number of processes makes no sense.
         OSError: If the folder cannot be written.
     """
     number, count = shard
@@ -77,25 +79,27 @@ def sweep(
     running: dict[Future[str], Job] = {}
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     bar = tqdm(desc=study.name, unit="run", disable=None)
-    with bar, ProcessPoolExecutor(processes, mp_context=context) as pool:
-        try:
-            while True:
-                rows = read_rows(path)  # other machines may write to it, too
-                bar.total, bar.n = len(study.jobs(rows)), len(study.jobs(rows)) - len(study.missing(rows))
-                bar.refresh()
-                busy = {job.key for job in running.values()}
-                free = [job for job in study.missing(rows) if job.key not in busy]
-                free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
-                for job in free[: processes - len(running)]:
-                    running[pool.submit(run_job, job, folder / "runs" / job.key)] = job
-                if not running:
-                    return rows
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job = running.pop(future)
-                    append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    # Ctrl-C of a terminal reaches a whole group of processes: the runs leave it, and are told by this one.
+    leave = getattr(os, "setpgrp", None)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=leave)
+    with bar, deferred_interrupts() as interruption, pool:
+        while not interruption.requested:
+            rows = read_rows(path)  # other machines may write to it, too
+            bar.total, bar.n = len(study.jobs(rows)), len(study.jobs(rows)) - len(study.missing(rows))
+            bar.refresh()
+            busy = {job.key for job in running.values()}
+            free = [job for job in study.missing(rows) if job.key not in busy]
+            free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
+            for job in free[: processes - len(running)]:
+                running[pool.submit(run_job, job, folder / "runs" / job.key)] = job
+            if not running:
+                return rows
+            for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
+        for child in multiprocessing.active_children():
+            child.terminate()  # they save and stop after their step
+    raise KeyboardInterrupt
 
 
 def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
