@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gamedyn.cli import main
+from gamedyn.gan.checkpoints import load_newest
+from gamedyn.gan.runlog import read_log
 from gamedyn.gan.studies.sweep import read_rows
 
 
@@ -38,6 +45,30 @@ def test_a_small_study_runs_once_and_is_drawn(tmp_path: Path, capsys: pytest.Cap
     before = (tmp_path / "rows.jsonl").read_bytes()
     assert main([*arguments, "--draw"]) == 0
     assert (tmp_path / "rows.jsonl").read_bytes() == before
+
+
+def test_a_killed_study_takes_its_runs_along_and_they_save(tmp_path: Path) -> None:
+    flags = ["--scale", "smoke", "--seeds", "1", "--steps", "1000000", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gamedyn", "study", "wgan-gp-cifar10", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        wait_for(lambda: any(read_log(log) for log in tmp_path.glob("runs/*/log.jsonl")))
+    finally:
+        process.kill()
+    process.communicate(timeout=120)  # it ends once the processes of the runs have ended, too
+    (run,) = tmp_path.glob("runs/*")
+    assert (load_newest(run) or {}).get("step") == read_log(run / "log.jsonl")[-1]["step"]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

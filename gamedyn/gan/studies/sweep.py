@@ -6,7 +6,10 @@ import contextlib
 import json
 import math
 import multiprocessing
+import multiprocessing.connection
 import os
+import signal
+import threading
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -26,6 +29,8 @@ RunJob = Callable[[Job, Path], str]
 """Does one run in its folder, continuing what is there; returns why it ended early, or nothing."""
 
 ROWS = "rows.jsonl"
+BUSY = threading.Lock()
+"""Held while this process does a run."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -79,9 +84,7 @@ def sweep(
     running: dict[Future[str], Job] = {}
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     bar = tqdm(desc=study.name, unit="run", disable=None)
-    # Ctrl-C of a terminal reaches a whole group of processes: the runs leave it, and are told by this one.
-    leave = getattr(os, "setpgrp", None)
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=leave)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=begin_process)
     with bar, deferred_interrupts() as interruption, pool:
         while not interruption.requested:
             rows = read_rows(path)  # other machines may write to it, too
@@ -91,7 +94,7 @@ def sweep(
             free = [job for job in study.missing(rows) if job.key not in busy]
             free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
             for job in free[: processes - len(running)]:
-                running[pool.submit(run_job, job, folder / "runs" / job.key)] = job
+                running[pool.submit(run_alone, run_job, job, folder / "runs" / job.key)] = job
             if not running:
                 return rows
             for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
@@ -100,6 +103,42 @@ def sweep(
         for child in multiprocessing.active_children():
             child.terminate()  # they save and stop after their step
     raise KeyboardInterrupt
+
+
+def run_alone(run_job: RunJob, job: Job, folder: Path) -> str:
+    """Do a run in a process that has no other.
+
+    Args:
+        run_job: What does it.
+        job: The run.
+        folder: Its folder.
+
+    Returns:
+        Why it ended early, or nothing.
+    """
+    with BUSY:
+        return run_job(job, folder)
+
+
+def begin_process() -> None:
+    """Have a process of runs listen to the one that started it alone, and end with it.
+
+    Ctrl-C of a terminal reaches a whole group of processes: the runs leave it, and are told by the study. If
+    that is killed they must not go on, or the next start would do the same run a second time beside them.
+    """
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        multiprocessing.connection.wait([sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)  # inside a run that saves, elsewhere it ends the process
+        with BUSY:
+            os._exit(1)
+
+    threading.Thread(target=watch, args=[parent.sentinel], daemon=True).start()
 
 
 def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
