@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from gamedyn.cli import main
+from gamedyn.cli.study import grid
 from gamedyn.gan.checkpoints import load_newest
 from gamedyn.gan.runlog import read_log
+from gamedyn.gan.studies import STUDIES
 from gamedyn.gan.studies.sweep import read_rows
 
 
@@ -23,6 +25,21 @@ def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
     assert lines[0] == "acgd-wgan-lr0.0001-seed0-steps100000"
     assert lines[-1].startswith("16 of 16 runs missing in ")
     assert not (tmp_path / "none").exists()
+
+
+def test_the_grid_says_how_many_rates_end_well() -> None:
+    own = STUDIES["digits-long"]("smoke", "x:y")
+    scores = {"ACGD, WGAN": (4.0, 5.0, 7.0, 9.0), "Adam, WGAN": (None, 90.0, 8.0, None)}
+    rows = [
+        {"run": job.key, "failure": "" if score else "step 3: diverged", "curve": [{"score": score}]}
+        for method in own.methods
+        for job, score in zip(own.pilots(method), scores.get(method.name, ()), strict=False)
+    ]
+    lines = grid(own, rows).splitlines()
+    assert lines[2] == "| method | 0.0001 | 0.0002 | 0.0005 | 0.001 | within twice the best |"
+    assert lines[4] == "| ACGD, WGAN | 4 | 5 | 7 | 9 | 3 of 4 |"
+    assert lines[5] == "| Adam, WGAN | failed | 90 | 8 | failed | 1 of 4 |"
+    assert lines[6] == "| ACGD, minimax |  |  |  |  | 0 of 0 |"
 
 
 def test_listing_and_drawing_need_no_extractor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def icr_cifar10(scale: Scale, extractor: str) -> Study:
             ]
     return Study(
         name="icr-cifar10",
-        title="Which regulariser does which optimizer need? CIFAR-10",
+        title=f"Which regulariser does which optimizer need? {images(scale)}",
         claim="ACGD with the WGAN loss and no explicit regulariser reaches the best scores, and ACGD is more "
         "consistent than Adam over losses and regularisers.",
         shared=shared,
@@ -85,7 +85,7 @@ def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
         shared |= {"dim": 128, "init": "tflib"}
     return Study(
         name="wgan-gp-cifar10",
-        title="Weight clipping against the gradient penalty, CIFAR-10",
+        title=f"Weight clipping against the gradient penalty, {images(scale)}",
         claim="The gradient penalty beats weight clipping with the same RMSProp, and with Adam it is better "
         "still; a DCGAN is faster in time, but less steady at the end.",
         shared=shared,
@@ -102,6 +102,18 @@ def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
         ],
         steps={"paper": 200_000, "laptop": 1_500, "smoke": 4}[scale],
     )
+
+
+def images(scale: Scale) -> str:
+    """Say which images a study of CIFAR-10 takes at a scale.
+
+    Args:
+        scale: How large.
+
+    Returns:
+        Their name.
+    """
+    return "digits" if scale == "smoke" else "CIFAR-10"
 
 
 def sizes(scale: Scale, extractor: str, *, paper: int, laptop: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gamedyn.gan.studies.papers import scored
+from gamedyn.gan.studies.papers import images, scored
 from gamedyn.gan.studies.study import Method, Scale, Study
 
 RATES = (1e-4, 2e-4, 5e-4, 1e-3)
@@ -36,7 +36,7 @@ def cifar10_short(scale: Scale, extractor: str) -> Study:
         shared = SMOKE
     return Study(
         name="cifar10-short",
-        title="Some thousand steps on CIFAR-10",
+        title=f"Some thousand steps on {images(scale)}",
         claim="Adam on the unregularised WGAN fails where ACGD on the unregularised WGAN trains.",
         shared={**shared, **scored(extractor, every, 80 if scale == "smoke" else 2_000)},
         methods=[

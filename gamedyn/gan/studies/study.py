@@ -100,7 +100,7 @@ class Study:
             All pilots, then the reported runs, seed by seed.
         """
         rows = list(rows)
-        pilots = [job for method in self.methods for job in self._pilots(method)]
+        pilots = [job for method in self.methods for job in self.pilots(method)]
         chosen = {method.name: self.rate(method, rows) for method in self.methods}
         reported = [
             self._job(method, chosen[method.name], seed)
@@ -134,7 +134,7 @@ class Study:
             The rate of its best pilot; `None` while a pilot is missing, or where there is nothing to choose.
         """
         by_key = {row["run"]: row for row in rows}
-        pilots = self._pilots(method)
+        pilots = self.pilots(method)
         if not pilots or any(job.key not in by_key for job in pilots):
             return None
         best = min(pilots, key=lambda job: level(by_key[job.key]))
@@ -157,7 +157,15 @@ class Study:
                 found[job.method].append(by_key[job.key])
         return found
 
-    def _pilots(self, method: Method) -> list[Job]:
+    def pilots(self, method: Method) -> list[Job]:
+        """List the runs that choose a method's learning rate.
+
+        Args:
+            method: The method.
+
+        Returns:
+            One run a rate.
+        """
         return [self._job(method, rate, self.pilot_seed, pilot=True) for rate in self.rates]
 
     def _job(self, method: Method, rate: float | None, seed: int, *, pilot: bool = False) -> Job:
