@@ -9,6 +9,8 @@ Claim     where D* = 0 and its gradient is 0, a discriminator that errs by white
 Command   gamedyn reproduce principled_cauchy_updates
           python examples/principled_cauchy_updates.py
 Time      3 s at smoke, 4 s at laptop, 8 s at paper scale, on one CPU core
+Result    2026-11-22, one seed: held. Kolmogorov distance 1.07/√n of 200,000 updates from Cauchy's law (a
+          Gaussian's: 36/√n); averages of 1,024 updates are as wide as one (power 0.005 of the batch)
 """
 
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ TINY: dict[str, list[str]] = {
     "icr_projection.py": ["--scale", "smoke"],
     "icr_quadratic.py": ["--steps", "30"],
     "icr_step_sizes.py": ["--scale", "smoke"],
+    "mode_collapse.py": ["--scale", "smoke"],
     "principled_cauchy_updates.py": ["--scale", "smoke"],
     "principled_discriminator.py": ["--scale", "smoke"],
     "principled_instance_noise.py": ["--scale", "smoke"],
