@@ -230,7 +230,7 @@ def test_few_samples_are_noted_in_one_line(
     assert command("evaluate", run, "--samples", 2, "--references", 50, "--extractor", extractor) == 0
     error = capsys.readouterr().err
     notes = [line for line in error.splitlines() if line.startswith("gamedyn: note: ")]
-    assert len(notes) == 2  # of the samples and of as many real images
+    assert len(notes) == 1  # of the samples, and in the same words of as many real images
     assert "2 samples and 50 references for 2 features" in notes[0]
 
 

@@ -26,6 +26,8 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "resampled points": ({"dataset": "grid", "image_size": 16}, ["image_size 16", "'grid'"]),
     "scores of points": ({"dataset": "grid", "extractor": "cifarnet:x"}, ["'cifarnet:x'", "'grid'"]),
     "levels of points": ({"dataset": "ring", "dequantise": True}, ["dequantise", "'ring'"]),
+    "part without products": ({"optimizer": "adam", "curvature_batch": 0.5}, ["curvature_batch", "'adam'"]),
+    "precision without products": ({"optimizer": "sgd", "precision": "relaxed"}, ["precision", "'sgd'"]),
     "channels of points": ({"dataset": "ring", "channels_last": True}, ["channels_last", "'ring'"]),
     "a batch of one image": ({"batch_size": 1}, ["batch_size", "digits", "at least 2"]),
     "an index without its set": (

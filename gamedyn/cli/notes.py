@@ -12,13 +12,23 @@ from contextlib import contextmanager
 def notes_printed() -> Iterator[None]:
     """Print what gamedyn warns of inside the block as a line `gamedyn: note: ...` on standard error.
 
+    The same words are printed once, above a progress bar if there is one.
+
     Yields:
         Nothing.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        try:
-            yield
-        finally:
-            for warning in caught:
-                print(f"gamedyn: note: {' '.join(str(warning.message).split())}", file=sys.stderr)
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        from tqdm import tqdm
+
+        text = " ".join(str(message).split())
+        if text not in printed:
+            printed.add(text)
+            tqdm.write(f"gamedyn: note: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        for category in (RuntimeWarning, UserWarning):
+            warnings.simplefilter("default", category)
+        warnings.showwarning = show
+        yield

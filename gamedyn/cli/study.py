@@ -129,6 +129,7 @@ class RunJob:
         Raises:
             ValueError: If a setting is wrong.
         """
+        from gamedyn.cli.notes import notes_printed
         from gamedyn.cli.steppers import make_stepper
         from gamedyn.gan.building import build_trainer
         from gamedyn.gan.runs import has_begun
@@ -137,7 +138,8 @@ class RunJob:
         config = replace(job.config, device=self.device, data_root=self.data_root, threads=self.threads)
         trainer = build_trainer(config, make_stepper, folder, resume=has_begun(folder))
         try:
-            trainer.run()
+            with notes_printed():
+                trainer.run()
         except DivergenceError as error:
             return f"step {trainer.step}: {error}"
         except ValueError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamedyn.cli.notes import notes_printed
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.config import COMPETITIVE, TrainConfig, read_config, resolve
 from gamedyn.gan.presets import find_preset
@@ -86,6 +87,10 @@ class Train:
 
     def run(self) -> None:
         """Train, printing where the results are."""
+        with notes_printed():
+            self._train()
+
+    def _train(self) -> None:
         from gamedyn.gan.building import build_trainer
         from gamedyn.gan.runlog import read_log
         from gamedyn.optimizers import DivergenceError

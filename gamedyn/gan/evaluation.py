@@ -220,7 +220,8 @@ class Evaluator:
         return lines
 
     def _pass(self, what: str, batches: Iterable[Tensor], total: int | None, into: _Collected) -> None:
-        with tqdm(desc=what, total=total, unit="image", disable=self._quiet) as bar:
+        # It does not stay: a run that is scored often would fill the terminal.
+        with tqdm(desc=what, total=total, unit="image", disable=self._quiet, leave=False) as bar:
             for images in batches:
                 if not bool(images.isfinite().all()):
                     raise ValueError(

@@ -95,6 +95,13 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
                 f"{name} {value:g} is a setting of {', '.join(sorted(known))} and optimizer is {player!r}: "
                 "leave it out"
             )
+    if player not in COMPETITIVE:
+        for name, without in (("curvature_batch", 1.0), ("precision", "float32")):
+            if (value := getattr(config, name)) != without:
+                yield (
+                    f"{name} {value} is for the products of a linear solve and optimizer {player!r} solves "
+                    "nothing: choose cgd or acgd, or leave it out"
+                )
     if player not in ALTERNATING:
         both = f"optimizer {player!r} moves both players at once: choose adam, rmsprop or sgd"
         if config.n_critic not in {None, 1}:
