@@ -201,6 +201,19 @@ def test_samples_that_are_not_finite_cost_their_scores_and_not_the_run(tmp_path:
     assert list(read_history(tmp_path).series["spread"][0]) == [2.0, 6.0]
 
 
+def test_an_extractor_that_draws_leaves_training_as_it_was(tmp_path: Path) -> None:
+    def drawing(samples: Samples) -> Mapping[str, float]:
+        return {**spread(samples), "drawn": float(torch.rand(7).sum())}
+
+    states = []
+    for name, score in (("quiet", spread), ("drawing", drawing)):
+        trainer = scored(tmp_path / name, dropout=0.5)
+        trainer.scoring.score = score
+        trainer.run()
+        states.append(untimed(trainer.state_dict()))
+    assert same(*states)
+
+
 def test_a_finished_run_is_not_scored_again(tmp_path: Path) -> None:
     scored(tmp_path).run()
     again = scored(tmp_path, resume=True)

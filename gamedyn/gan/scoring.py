@@ -82,8 +82,11 @@ class Scoring:
                 yield part
 
         line: dict[str, float | str] = {"step": step, SCORED: self.config.eval_samples}
+        device = torch.device(self.config.device)
         try:
-            return {**line, **self.score(samples)}
+            # An extractor may draw: that must not reach the networks and penalties that draw in training.
+            with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+                return {**line, **self.score(samples)}
         except InterruptedScoresError:
             self.given_up = True
             return None
