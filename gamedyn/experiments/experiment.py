@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 import gamedyn
 from gamedyn.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Scale = Literal["smoke", "laptop", "paper"]
 """How large: seconds, for tests; at most 20 minutes on two processors; the source's own settings."""
@@ -109,6 +109,8 @@ class Experiment:
         Raises:
             OSError: If they cannot be written.
         """
+        import numpy as np  # here, so that --help is instant
+
         path = self.folder / "parts" / f"{self.name}-{self.scale}-{key}.npz"
         if path.exists():
             try:
@@ -196,6 +198,8 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     Raises:
         OSError: If it cannot be written.
     """
+    import numpy as np
+
     buffer = io.BytesIO()
     found: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
     np.savez_compressed(buffer, **found)
