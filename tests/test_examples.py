@@ -18,6 +18,7 @@ TINY: dict[str, list[str]] = {
     "dirac_gan.py": ["--steps", "20", "--loss", "nonsaturating"],
     "divergences.py": ["--scale", "smoke"],
     "gaussian_mixture.py": ["--scale", "smoke"],
+    "icr_mnist.py": ["--scale", "smoke"],
     "icr_projection.py": ["--scale", "smoke"],
     "icr_quadratic.py": ["--steps", "30"],
     "icr_step_sizes.py": ["--scale", "smoke"],
