@@ -112,5 +112,8 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert "one: 1 (needs < 2) | yes |" in text
     assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
     assert "small: done before" in capfd.readouterr().out
+    (out / "gallery.md").unlink()
+    assert main(["reproduce", "--page", "--out", str(out)]) == 0
+    assert (out / "gallery.md").read_text() == text
     assert main(["reproduce", "large"]) == 2
     assert "there is no experiment 'large'" in capfd.readouterr().err

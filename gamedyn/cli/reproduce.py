@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from gamedyn.atomic import write_atomically
 from gamedyn.experiments.catalogue import Entry, read_catalogue
 from gamedyn.experiments.experiment import Scale
 from gamedyn.experiments.page import page, read_records
@@ -33,6 +34,9 @@ class Reproduce:
     all: bool = False
     """Run every experiment that has no result in the folder yet, and write one page, gallery.md."""
 
+    page: bool = False
+    """Write the page of what is in the folder, and stop."""
+
     def run(self) -> None:
         """Run what was named.
 
@@ -48,6 +52,9 @@ class Reproduce:
                 print(f"{'':28s} {entry.header['claim']}")
             return
         folder = self.out or Path("runs", f"reproduce-{self.scale}")
+        if self.page:
+            self._write_page(entries, folder)
+            return
         if self.all:
             self._run_all(entries, folder)
             return
@@ -65,11 +72,15 @@ class Reproduce:
                 print(f"{entry.name}: done before")
             elif self._run_one(entry, folder):
                 failed.append(entry.name)
-        target = folder / "gallery.md"
-        target.write_text(page(entries, read_records(folder, entries), folder, target), encoding="utf-8")
-        print(f"page: {target}")
+        self._write_page(entries, folder)
         if failed:
             raise ValueError(f"these ended with an error: {', '.join(failed)}")
+
+    def _write_page(self, entries: dict[str, Entry], folder: Path) -> None:
+        target = folder / "gallery.md"
+        text = page(entries, read_records(folder, entries), folder, target)
+        write_atomically(target, text.encode())
+        print(f"page: {target}")
 
     def _run_one(self, entry: Entry, folder: Path) -> int:
         """Run a script in a process of its own, and return its exit code."""

@@ -92,8 +92,8 @@ class Experiment:
         self.findings: list[Finding] = []
         self.pictures: list[Path] = []
         self._arrays: dict[str, Any] = {}
-        self._before = 0.0  # seconds of parts that an earlier start finished
-        self._start = time.perf_counter()
+        self._before = self._cpu_before = 0.0  # seconds of parts that an earlier start finished
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def part(self, key: str, work: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
@@ -117,14 +117,16 @@ class Experiment:
                 with np.load(path, allow_pickle=False) as found:
                     arrays = {name: found[name] for name in found.files}
                 self._before += float(arrays.pop("seconds"))
+                self._cpu_before += float(arrays.pop("cpu_seconds", 0.0))
             except (ValueError, KeyError, zipfile.BadZipFile):
                 path.unlink()  # damaged: do it again
             else:
                 return arrays
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         arrays = {name: np.asarray(value) for name, value in work().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(path, {**arrays, "seconds": time.perf_counter() - start})
+        spent = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu_start}
+        write_arrays(path, {**arrays, **spent})
         return arrays
 
     def keep(self, **arrays: Any) -> None:
@@ -178,6 +180,7 @@ class Experiment:
             ],
             "pictures": [picture.name for picture in self.pictures],
             "seconds": round(self._before + time.perf_counter() - self._start, 1),
+            "cpu_seconds": round(self._cpu_before + time.process_time() - self._cpu_start, 1),
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "gamedyn": gamedyn.__version__,
             "processors": os.cpu_count(),

@@ -43,10 +43,10 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
     lines = [
         "# Gallery",
         "",
-        "Every experiment: what its source claims, the numbers that decide, and the picture. Drawn by",
-        "`gamedyn reproduce --all`.",
+        "Every experiment: what its source claims, the numbers that decide, and the picture. `gamedyn reproduce",
+        "--all` runs them all and writes this page; the command of each stands below its numbers.",
         "",
-        "| experiment | document, figure | criterion: number | held | time |",
+        "| experiment | document, figure | criterion: number | held | processor time |",
         "|---|---|---|---|---|",
     ]
     for name, entry in entries.items():
@@ -55,9 +55,11 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         if record is None:
             lines.append(f"| {name} | {where} | not run | – | – |")
             continue
-        numbers = "; ".join(criterion(found) for found in record["findings"])
+        numbers = "; ".join(criterion(found) for found in record["findings"]).replace("|", "\\|")
         verdict = "yes" if record["held"] else "**no**"
-        lines.append(f"| [{name}](#{name}) | {where} | {numbers} | {verdict} | {spent(record['seconds'])} |")
+        lines.append(
+            f"| [{name}](#{name}) | {where} | {numbers} | {verdict} | {spent(processor_time(record))} |"
+        )
     for name, record in records.items():
         entry = entries[name]
         lines += [
@@ -76,7 +78,7 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         lines += [
             "",
             f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, "
-            f"{record['processors']} processors, {spent(record['seconds'])}",
+            f"{record['processors']} processors, {spent(processor_time(record))}",
         ]
         if "note" in entry.header:
             lines += ["", entry.header["note"]]
@@ -84,6 +86,18 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
             link = Path(os.path.relpath(folder / picture, target.parent)).as_posix()
             lines += ["", f"![{entry.title}]({link})"]
     return "\n".join(lines) + "\n"
+
+
+def processor_time(record: Record) -> float:
+    """Give the seconds of processor time that an experiment took.
+
+    Args:
+        record: What it left.
+
+    Returns:
+        The seconds; those of the clock for a record that has no others.
+    """
+    return float(record.get("cpu_seconds", record["seconds"]))
 
 
 def criterion(finding: Mapping[str, Any]) -> str:
