@@ -43,8 +43,9 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
     lines = [
         "# Gallery",
         "",
-        "Every experiment: what its source claims, the numbers that decide, and the picture. `gamedyn reproduce",
-        "--all` runs them all and writes this page; the command of each stands below its numbers.",
+        "Every experiment: what its source claims, the numbers that decide, and the picture.",
+        "`gamedyn reproduce --all` runs them all and writes this page; the command of each stands below its",
+        "numbers.",
         "",
         "| experiment | document, figure | criterion: number | held | processor time |",
         "|---|---|---|---|---|",
