@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,11 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         "`gamedyn reproduce --all` runs them all and writes this page; the command of each stands below its",
         "numbers.",
         "",
-        "| experiment | document, figure | criterion: number | held | processor time |",
+        "| experiment | document | criterion: number | held | processor time |",
         "|---|---|---|---|---|",
     ]
     for name, entry in entries.items():
-        where = f"{entry.header.get('document', '')}; {entry.header.get('figure', '')}"
+        where = titles(entry.header.get("document", ""))
         record = records.get(name)
         if record is None:
             lines.append(f"| {name} | {where} | not run | – | – |")
@@ -68,6 +69,8 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
             f'<a id="{name}"></a>',
             "",
             f"## {entry.title}",
+            "",
+            f"{entry.header['document']}. Figure: {entry.header.get('figure', 'none')}.",
             "",
             f"*Claim.* {entry.header['claim']}",
             "",
@@ -87,6 +90,22 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
             link = Path(os.path.relpath(folder / picture, target.parent)).as_posix()
             lines += ["", f"![{entry.title}]({link})"]
     return "\n".join(lines) + "\n"
+
+
+def titles(document: str) -> str:
+    """Shorten a document to the titles in it.
+
+    Args:
+        document: Authors, titles in quotes, where and when.
+
+    Returns:
+        The titles alone; the whole text where there are none.
+
+    Example:
+        >>> titles('I. Goodfellow et al., "Generative Adversarial Nets", 2014')
+        'Generative Adversarial Nets'
+    """
+    return "; ".join(re.findall(r'"([^"]+)"', document)) or document
 
 
 def processor_time(record: Record) -> float:
