@@ -9,7 +9,11 @@ Claim     critics trained with weight clipping ignore the modes, and their slope
           everywhere and the level sets bend around the modes
 Command   gamedyn reproduce wgan_gp_surfaces
           python examples/wgan_gp_surfaces.py
-Time      about 4 min on one CPU core (laptop), 5 s (smoke)
+Time      3.9 min of one CPU core (laptop), 4 s (smoke)
+Result    2026-11-22, one core of an Intel Xeon, one seed, all held: 97 to 100 % of the slopes lie in [0.8,
+          1.2] with the penalty, none with clipping; the modes of 8 Gaussians stand out 2.2 times as high
+Note      after 1,500 critic steps in place of 3,000 they stood out only 1.6 times as high: the level sets
+          bend last
 """
 
 import math
