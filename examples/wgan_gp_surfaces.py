@@ -154,7 +154,7 @@ def main(args: Args) -> None:
             f"the modes; with the gradient penalty (λ = {args.gp:g}) the level sets bend around them, and "
             "the slope between real and fake points is close to 1.",
         )
-        experiment.drawn(save(picture, args.out / "wgan_gp_surfaces.png", dpi=100))
+        experiment.drawn(save(picture, args.out / "wgan_gp_surfaces.png", dpi=88))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gamedyn.plotting.style import GREEN, ORANGE, add_caption, new_figure, styled
 
-LEVELS = 14
+LEVELS = 12
 
 
 def value_surfaces(
