@@ -37,8 +37,9 @@ def draw_profiles(axes: Axes, profiles: Mapping[str, npt.ArrayLike], *, dashed: 
             label=name,
         )
     axes.invert_xaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.set(
-        xlabel="layer of the critic (left: output, right: input)",
+        xlabel="layer (left: output, right: input)",
         ylabel="$\\log_{10}$ of the gradient's norm",
     )
 
