@@ -12,7 +12,7 @@ Time      about 4 min on one CPU core (laptop), 5 s (smoke)
 
 Here the data are scikit-learn's 8x8 digits, the score is the Fréchet distance on a digit classifier's
 features, and success is a distance below a half, a quarter, an eighth or a sixteenth of that of noise.
-Filters are an eighth of the drawn ones; both learning rates are five times the paper's, for a run 500 times
+Filters are an eighth of the drawn ones; both learning rates are five times the paper's, for a run 250 times
 shorter.
 """
 
@@ -37,7 +37,7 @@ from gamedyn.plotting.style import save
 
 SIZES: dict[str, dict[str, Any]] = {  # n: how many architectures
     "smoke": {"n": 2, "steps": 2, "dim": 2, "batch_size": 8, "latent": 8},
-    "laptop": {"n": 8, "steps": 200, "dim": 8, "batch_size": 32, "latent": 64},
+    "laptop": {"n": 8, "steps": 400, "dim": 8, "batch_size": 32, "latent": 64},
     "paper": {"n": 200, "steps": 100_000, "dim": 64, "batch_size": 64, "latent": 128},
 }
 PARTS = (2, 4, 8, 16)
