@@ -8,7 +8,9 @@ Claim     on the zero-sum loss SimGD diverges or stays on few modes at every con
           them too
 Command   gamedyn reproduce gaussian_mixture
           python examples/gaussian_mixture.py
-Time      3 min on one CPU core; smoke 5 s
+Time      4 min on one CPU core; smoke 5 s
+Result    2026-11-22, one core of an Intel Xeon, seeds 3, 4, 5, modes over the last quarter: Adam 8, 8, 8,
+          SimGD 1.5, 2.6, 1.1, CGD 8, 8, 7.8, ACGD 8, 8, 8: held
 
 Step sizes were chosen by a few runs on seeds 0 to 2 (not every size on every seed), and the claim is decided
 on others, 3 to 5. SimGD's was chosen among 0.01, 0.05, 0.1, 0.2 (the samples leave the ring) and 0.3 (the
