@@ -13,11 +13,12 @@ Time      5 min on one CPU core; smoke 5 s
 Result    2026-11-22, one core of an Intel Xeon, one seed. Alone the loss falls to 0.14, SimGD keeps 1.06, and
           the logits move 6.4 times as far: held. Attacked, the loss rises to 9.3 after training alone, to
           8.1 after CGD, to 6.7 at the checkpoint: less than the claim asks for, did not hold
-Note      What the claim says of CGD did not hold at laptop scale. Tried at width 4: step size 0.03 on one
-          checkpoint and 0.06 on two, always in the order alone, CGD, checkpoint, once with CGD close to the
-          checkpoint (8.0, 5.4, 4.8 after 1,000 steps). Where CGD expects an answer of step size 1 it throws
-          the discriminator back to chance; once that then withstood the attack (1.8), once not (8.5). The
-          code of the published runs had a fault in CGD's warm start, and its discriminator starts at chance
+Note      What the claim says of the counterattack did not hold at laptop scale. Tried at width 4: step size
+          0.03 on one checkpoint, 0.06 on two, always in the order alone, CGD, checkpoint, once with CGD close
+          to the checkpoint (8.0, 5.4, 4.8 after 1,000 steps); at width 8, 1,200 steps on: 8.2, 7.1, 8.2.
+          Where CGD expects an answer of step size 1 it throws the discriminator back to chance; once that
+          then withstood the attack (1.8), once not (8.5). The code of the published runs had a fault in CGD's
+          warm start, and the discriminator it trained starts at chance
 
 MNIST is read from --data-root or GAMEDYN_DATA and fetched where there is a network; smoke takes noise.
 """
