@@ -5,6 +5,7 @@ The class holds the flags; everything heavy is imported when `run` is called.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Reproduce:
     """Sizes: smoke (seconds), laptop (at most 20 minutes on two processors), paper (the source's own)."""
     out: Path | None = None
     """Folder of pictures, arrays and numbers; by default runs/reproduce-<scale>."""
+    data_root: str | None = None
+    """Folder of the data sets, for experiments on MNIST or text; by default GAMEDYN_DATA."""
     list: bool = False
     """Name the experiments, their documents and claims."""
     all: bool = False
@@ -86,4 +89,5 @@ class Reproduce:
         """Run a script in a process of its own, and return its exit code."""
         print(f"--- {entry.name}: {entry.title}", flush=True)
         command = [sys.executable, str(entry.path), "--scale", self.scale, "--out", str(folder)]
-        return subprocess.run(command, check=False).returncode
+        where = {} if self.data_root is None else {"GAMEDYN_DATA": self.data_root}
+        return subprocess.run(command, check=False, env={**os.environ, **where}).returncode
