@@ -9,8 +9,8 @@ Command   gamedyn reproduce wgan_gp_varied_architectures
 Time      about 4 min on one CPU core (laptop), 5 s (smoke)
 
 Here the data are scikit-learn's 8x8 digits, and success is a Fréchet distance on a digit classifier's
-features below a quarter of that of noise. All learning rates are five times the paper's, for a run 1,700
-times shorter.
+features below a quarter of that of noise. All learning rates are five times the paper's, for a run 500
+times shorter (the 101-layer ResNet's 1,700 times).
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from gamedyn.plotting.style import save
 
 SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1, "dim": 4, "batch_size": 4, "latent": 4},
-    "laptop": {"steps": 120, "dim": 8, "batch_size": 32, "latent": 64},
+    "laptop": {"steps": 400, "dim": 8, "batch_size": 32, "latent": 64},
     "paper": {"steps": 200_000, "dim": 64, "batch_size": 64, "latent": 128},
 }
 METHODS: dict[str, dict[str, Any]] = {
@@ -67,6 +67,8 @@ VARIANTS = {
     "resnet101": "101-layer ResNet G and D",
 }
 SUCCESS = 4
+DEEP_STEPS = 120
+"""Steps of the 101-layer ResNet at laptop scale: one takes as long as twenty of the others."""
 
 
 @dataclass
@@ -87,6 +89,8 @@ def train(architecture: str, method: str, args: Args) -> dict[str, object]:
     """Train one architecture by one method: BatchNorm in the discriminator, LayerNorm under the penalty."""
     settings = {**SIZES[args.scale], **METHODS[method]}
     settings["lr"] *= args.rate or (1.0 if args.scale == "paper" else 5.0)
+    if architecture == "resnet101" and args.scale == "laptop":
+        settings["steps"] = DEEP_STEPS
     if architecture != "no-norm":
         settings["critic_norm"] = "layer" if method == "WGAN-GP" else "batch"
     config = TrainConfig(
@@ -148,7 +152,8 @@ def main(args: Args) -> None:
                 }
                 for architecture, words in VARIANTS.items()
             },
-            caption=f"8x8 digits after {SIZES[args.scale]['steps']:,} generator steps, one setting a "
+            caption=f"8x8 digits after {SIZES[args.scale]['steps']:,} generator steps"
+            f"{f' (the ResNet after {DEEP_STEPS})' * (args.scale == 'laptop')}, one setting a "
             "method, one seed. Below each grid the Fréchet distance on a digit classifier's features; a "
             f"run fails above {level:.0f}, a quarter of the distance of noise.",
         )
