@@ -160,6 +160,11 @@ def main(args: Args) -> None:
                     "held-out digits": (run["steps"], run["held_out"]),
                 }
                 for method, run in found.items()
+            }
+            | {
+                "training less held-out": {
+                    method: (run["steps"], run["training"] - run["held_out"]) for method, run in found.items()
+                }
             },
             xlabel="generator steps",
             ylabel="negative critic loss",

@@ -30,7 +30,7 @@ def panels_of_curves(
 
     Args:
         panels: Curves by name in panels by title; a curve is its places and its values. The same name has the
-            same colour everywhere.
+            same colour everywhere, and is explained once.
         xlabel: What the places are.
         ylabel: What the values are.
         log: Whether values are drawn on a logarithmic scale.
@@ -44,6 +44,7 @@ def panels_of_curves(
     with styled():
         figure = new_figure(max(3.3 * len(panels), 6.0) + 1.0, 4.3)
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        explained: set[str] = set()
         for panel, (title, curves) in zip(axes, panels.items(), strict=True):
             for name, (places, values) in curves.items():
                 index = names.index(name)
@@ -52,8 +53,10 @@ def panels_of_curves(
             if levels and title in levels:
                 panel.axhline(levels[title][1], color=GREY, linestyle=":", label=levels[title][0])
             panel.set(title=title, xlabel=xlabel, yscale="log" if log else "linear")
+            if not explained.issuperset(curves):
+                panel.legend()
+            explained.update(curves)
         axes[0].set_ylabel(ylabel)
-        axes[0].legend()
         add_caption(figure, caption)
     return figure
 
