@@ -22,7 +22,7 @@ from gamedyn.gan.studies.sweep import read_rows
 def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "digits-long", "--list", "--out", str(tmp_path / "none")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "acgd-wgan-lr0.0001-seed0-steps100000"
+    assert lines[0] == "acgd-wgan-lr0.0001-seed0-steps25000"
     assert lines[-1].startswith("16 of 16 runs missing in ")
     assert not (tmp_path / "none").exists()
 
