@@ -35,10 +35,10 @@ from gamedyn.cli.steppers import make_stepper
 from gamedyn.experiments import Experiment, Scale
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data import load_digits
-from gamedyn.gan.metrics import frechet_distance
 from gamedyn.gan.metrics.digits import digits
+from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
 from gamedyn.gan.random_architectures import random_architecture
-from gamedyn.gan.trials import Features, moments, run_trial
+from gamedyn.gan.trials import Features, distance_of_noise, run_trial
 from gamedyn.plotting.curves import paired_scores
 from gamedyn.plotting.style import save
 
@@ -49,16 +49,8 @@ SIZES: dict[str, dict[str, Any]] = {  # n: how many architectures
 }
 PARTS = (2, 4, 8, 16)
 METHODS: dict[str, dict[str, Any]] = {
-    "standard GAN": {"loss": "non-saturating", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999},
-    "WGAN-GP": {
-        "loss": "wgan",
-        "lr": 1e-4,
-        "beta1": 0.0,
-        "beta2": 0.9,
-        "gp": 10.0,
-        "n_critic": 5,
-        "critic_norm": "layer",
-    },
+    "standard GAN": DCGAN_ADAM,
+    "WGAN-GP": {**GP_ADAM, "beta1": 0.0, "critic_norm": "layer"},
 }
 
 
@@ -86,7 +78,6 @@ def train(method: str, index: int, args: Args) -> dict[str, object]:
     normed = random_architecture(index).critic_norm
     config = TrainConfig(
         dataset="digits",
-        optimizer="adam",
         architecture="random",
         architecture_index=index,
         init="tflib",
@@ -101,14 +92,6 @@ def train(method: str, index: int, args: Args) -> dict[str, object]:
 def features_of(args: Args) -> Features:
     """Give what distances are measured by; at smoke scale the pixels, so that no classifier is trained."""
     return torch.nn.Flatten() if args.scale == "smoke" else digits.features
-
-
-def distance_of_noise(features: Features) -> float:
-    """Give the distance of uniform noise to the digits."""
-    images = load_digits()
-    noise = 2.0 * torch.rand(1000, *images.shape, generator=torch.Generator().manual_seed(0)) - 1.0
-    real = images.batch(torch.arange(len(images)))
-    return frechet_distance(moments(features, [noise]), moments(features, [real]))
 
 
 def main(args: Args) -> None:
@@ -130,7 +113,7 @@ def main(args: Args) -> None:
             )
             for method in METHODS
         }
-        noise = distance_of_noise(features_of(args))
+        noise = distance_of_noise(load_digits(), features_of(args))
         gan, ours = found.values()
         print(f"distance of noise: {noise:.1f}")
         print("| distance below | only GAN | only WGAN-GP | both | neither |")

@@ -30,9 +30,9 @@ from gamedyn.cli.steppers import make_stepper
 from gamedyn.experiments import Experiment, Scale
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data import load_digits
-from gamedyn.gan.metrics import frechet_distance
 from gamedyn.gan.metrics.digits import digits
-from gamedyn.gan.trials import Features, moments, run_trial
+from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, LSGAN_RMSPROP
+from gamedyn.gan.trials import Features, distance_of_noise, run_trial
 from gamedyn.plotting.grids import grids_of_samples
 from gamedyn.plotting.style import save
 
@@ -42,25 +42,10 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {"steps": 200_000, "dim": 64, "batch_size": 64, "latent": 128},
 }
 METHODS: dict[str, dict[str, Any]] = {
-    "DCGAN": {"optimizer": "adam", "loss": "non-saturating", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999},
-    "LSGAN": {"optimizer": "rmsprop", "loss": "lsgan", "lr": 1e-4, "beta2": 0.9},
-    "WGAN (clipping)": {
-        "optimizer": "rmsprop",
-        "loss": "wgan",
-        "lr": 5e-5,
-        "beta2": 0.9,
-        "clip": 0.01,
-        "n_critic": 5,
-    },
-    "WGAN-GP": {
-        "optimizer": "adam",
-        "loss": "wgan",
-        "lr": 1e-4,
-        "beta1": 0.5,
-        "beta2": 0.9,
-        "gp": 10.0,
-        "n_critic": 5,
-    },
+    "DCGAN": DCGAN_ADAM,
+    "LSGAN": LSGAN_RMSPROP,
+    "WGAN (clipping)": CLIPPING_RMSPROP,
+    "WGAN-GP": GP_ADAM,
 }
 VARIANTS = {
     "dcgan": "baseline (DCGAN)",
@@ -110,14 +95,6 @@ def features_of(args: Args) -> Features:
     return torch.nn.Flatten() if args.scale == "smoke" else digits.features
 
 
-def distance_of_noise(features: Features) -> float:
-    """Give the distance of uniform noise to the digits."""
-    images = load_digits()
-    noise = 2.0 * torch.rand(1000, *images.shape, generator=torch.Generator().manual_seed(0)) - 1.0
-    real = images.batch(torch.arange(len(images)))
-    return frechet_distance(moments(features, [noise]), moments(features, [real]))
-
-
 def main(args: Args) -> None:
     """Train all 28 pairs, count the successes of each method, and show samples."""
     print(__doc__)
@@ -130,7 +107,7 @@ def main(args: Args) -> None:
             for architecture in VARIANTS
             for method in METHODS
         }
-        level = distance_of_noise(features_of(args)) / SUCCESS
+        level = distance_of_noise(load_digits(), features_of(args)) / SUCCESS
         distances = {key: float(run["distance"]) for key, run in found.items()}
         successes = {
             method: sum(distances[architecture, method] < level for architecture in VARIANTS)

@@ -14,6 +14,7 @@ from tqdm import trange
 
 from gamedyn.gan.building import MakeStepper, build_trainer
 from gamedyn.gan.config import TrainConfig, resolve
+from gamedyn.gan.data.images import ImageSet
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.metrics.frechet import Moments, frechet_distance
 
@@ -54,9 +55,7 @@ def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features
         FileNotFoundError: If the data are missing.
     """
     config = resolve(config)
-    images = open_images(config)
-    every = torch.split(torch.arange(len(images)), PART)
-    reference = moments(features, [images.batch(part) for part in every])
+    reference = moments_of_images(open_images(config), features)
     with tempfile.TemporaryDirectory(prefix="gamedyn-") as folder:
         trainer = build_trainer(config, make_stepper, Path(folder, "run"))
         failure = ""
@@ -75,6 +74,34 @@ def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features
         math.inf if failure else frechet_distance(moments(features, torch.split(samples, PART)), reference)
     )
     return Trial(distance, samples[:64].nan_to_num(), failure)
+
+
+def distance_of_noise(images: ImageSet, features: Features) -> float:
+    """Give the distance that a generator of pure noise has: the scale on which distances can be read.
+
+    Args:
+        images: The training images.
+        features: As for `run_trial`.
+
+    Returns:
+        Fréchet distance of the features of 1,000 images of uniform noise, the same at every call.
+    """
+    noise = 2.0 * torch.rand(JUDGED, *images.shape, generator=torch.Generator().manual_seed(0)) - 1.0
+    return frechet_distance(moments(features, torch.split(noise, PART)), moments_of_images(images, features))
+
+
+def moments_of_images(images: ImageSet, features: Features) -> Moments:
+    """Collect the moments of all images' features.
+
+    Args:
+        images: The images.
+        features: As for `run_trial`.
+
+    Returns:
+        Mean and covariance.
+    """
+    every = torch.split(torch.arange(len(images)), PART)
+    return moments(features, [images.batch(part) for part in every])
 
 
 def moments(features: Features, batches: tuple[Tensor, ...] | list[Tensor]) -> Moments:

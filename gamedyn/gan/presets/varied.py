@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM, LSGAN_RMSPROP
 from gamedyn.gan.presets.preset import Preset
 
 LARGE: dict[str, Any] = {
@@ -24,16 +25,7 @@ LARGE: dict[str, Any] = {
     "checkpoint_every": 2_000,
 }
 SMALL: dict[str, Any] = {**LARGE, "image_size": None, "init": "tflib", "steps": 100_000}
-GP: dict[str, Any] = {
-    "optimizer": "adam",
-    "loss": "wgan",
-    "lr": 1e-4,
-    "beta1": 0.5,
-    "beta2": 0.9,
-    "gp": 10.0,
-    "n_critic": 5,
-    "critic_norm": "layer",
-}
+GP: dict[str, Any] = {**GP_ADAM, "critic_norm": "layer"}
 SOURCE = "WGAN-GP, Figure 2, gan_64x64.py"
 SEEN = "good samples (no numbers); of four methods the only one that trained all"
 
@@ -60,14 +52,7 @@ VARIED = {
         "least-squares GAN on the DCGAN at 64x64, BatchNorm in both",
         f"{SOURCE}; Mao et al., Least Squares GANs, 2017",
         "samples of the unvaried DCGAN only",
-        {
-            "architecture": "dcgan",
-            "critic_norm": "batch",
-            "optimizer": "rmsprop",
-            "loss": "lsgan",
-            "lr": 1e-4,
-            "beta2": 0.9,
-        },
+        {**LSGAN_RMSPROP, "architecture": "dcgan", "critic_norm": "batch"},
         LARGE,
     ),
     # Where the critic drew a normalisation the paper adds --weight-decay 1e-3.
@@ -82,14 +67,7 @@ VARIED = {
         "a random architecture by the non-saturating GAN",
         "WGAN-GP, Table 1 and appendix B",
         "of 200: IS above 5.0 for 42 (none only so), WGAN-GP 189",
-        {
-            "architecture": "random",
-            "optimizer": "adam",
-            "loss": "non-saturating",
-            "lr": 2e-4,
-            "beta1": 0.5,
-            "beta2": 0.999,
-        },
+        {**DCGAN_ADAM, "architecture": "random"},
         SMALL,
     ),
 }

@@ -1,16 +1,17 @@
 """The runs of Gulrajani et al., Improved Training of Wasserstein GANs (2017), on CIFAR-10.
 
 Settings are those of the released code (igul222/improved_wgan_training); Inception Scores are the paper's.
-The curves of its Figure 3 come from scores of 1,000 samples and were read by eye. RMSProp has TensorFlow's
-decay of 0.9, but torch's place for epsilon. DCGAN's loss of the discriminator is not halved here, to which
-Adam is all but blind. Generator and discriminator share one batch of 64, where the code's residual generator
-takes 128 and draws classes of its own; its critic's pixels get the code's dequantisation noise.
+The curves of its Figure 3 come from scores of 1,000 samples and were read by eye. DCGAN's loss of the
+discriminator is not halved here, to which Adam is all but blind. Generator and discriminator share one batch
+of 64, where the code's residual generator takes 128 and draws classes of its own; its critic's pixels get the
+code's dequantisation noise.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, GP_RMSPROP
 from gamedyn.gan.presets.preset import Preset
 
 RARELY: dict[str, Any] = {"log_every": 100, "sample_every": 2_000, "checkpoint_every": 2_000}
@@ -33,78 +34,35 @@ RESNET: dict[str, Any] = {
 }
 DCGAN: dict[str, Any] = {"architecture": "dcgan"}
 CURVES = "gan_cifar.py, Figure 3"
-BLOCKS: dict[str, Any] = {
-    "optimizer": "adam",
-    "loss": "wgan",
-    "lr": 2e-4,
-    "beta1": 0.0,
-    "beta2": 0.9,
-    "lr_decay": "linear",
-    "gp": 10.0,
-    "n_critic": 5,
-}
+BLOCKS: dict[str, Any] = {**GP_ADAM, "lr": 2e-4, "beta1": 0.0, "lr_decay": "linear"}
 
 WGAN_GP = {
     "wgan-gp-dcgan": Preset(
         "WGAN-GP with Adam on the DCGAN",
         f"WGAN-GP, {CURVES}",
         "IS about 6.5 after 200k",
-        {
-            **DCGAN,
-            "optimizer": "adam",
-            "loss": "wgan",
-            "lr": 1e-4,
-            "beta1": 0.5,
-            "beta2": 0.9,
-            "gp": 10.0,
-            "n_critic": 5,
-        },
+        {**DCGAN, **GP_ADAM},
         FIGURE_3,
     ),
     "wgan-gp-rmsprop": Preset(
         "WGAN-GP with clipping's RMSProp: the control",
         f"WGAN-GP, {CURVES}",
         "IS above 6 after 200k",
-        {
-            **DCGAN,
-            "optimizer": "rmsprop",
-            "loss": "wgan",
-            "lr": 5e-5,
-            "beta2": 0.9,
-            "gp": 10.0,
-            "n_critic": 5,
-        },
+        {**DCGAN, **GP_RMSPROP},
         FIGURE_3,
     ),
     "wgan-clip": Preset(
         "WGAN with weight clipping, BatchNorm in the critic",
         f"WGAN-GP, {CURVES}; Arjovsky et al., Wasserstein GAN, 2017",
         "IS 5 to 5.5 after 200k",
-        {
-            **DCGAN,
-            "critic_norm": "batch",
-            "optimizer": "rmsprop",
-            "loss": "wgan",
-            "lr": 5e-5,
-            "beta2": 0.9,
-            "clip": 0.01,
-            "n_critic": 5,
-        },
+        {**DCGAN, **CLIPPING_RMSPROP, "critic_norm": "batch"},
         FIGURE_3,
     ),
     "dcgan-adam": Preset(
         "DCGAN: Adam and the non-saturating loss, BatchNorm in both",
         f"WGAN-GP, {CURVES}; Radford et al., DCGAN, 2016",
         "IS about 6.5 after 200k; 6.16 in Table 3",
-        {
-            **DCGAN,
-            "critic_norm": "batch",
-            "optimizer": "adam",
-            "loss": "non-saturating",
-            "lr": 2e-4,
-            "beta1": 0.5,
-            "beta2": 0.999,
-        },
+        {**DCGAN, **DCGAN_ADAM, "critic_norm": "batch"},
         FIGURE_3,
     ),
     "wgan-gp-resnet": Preset(

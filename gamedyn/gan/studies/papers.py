@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gamedyn.gan.presets.icr import ACGD, ADAM
+from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, GP_RMSPROP
 from gamedyn.gan.studies.study import Method, Scale, Study
 
-ACGD: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4}
-ADAM: dict[str, Any] = {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.99}
 PENALTIES: dict[str, dict[str, Any]] = {
     "": {},
     " + weight decay": {"weight_decay": 1e-4},
@@ -72,14 +72,6 @@ def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
     References:
         Gulrajani et al., Improved Training of Wasserstein GANs, 2017, figure 3; `gan_cifar.py` of its code.
     """
-    rms: dict[str, Any] = {
-        "optimizer": "rmsprop",
-        "lr": 5e-5,
-        "beta2": 0.9,
-        "loss": "wgan",
-        "n_critic": 5,
-    }
-    adam: dict[str, Any] = {"optimizer": "adam", "beta1": 0.5}
     shared = sizes(scale, extractor, paper=200_000, laptop=1_500)
     if scale == "paper":
         shared |= {"dim": 128, "init": "tflib"}
@@ -90,15 +82,10 @@ def wgan_gp_cifar10(scale: Scale, extractor: str) -> Study:
         "still; a DCGAN is faster in time, but less steady at the end.",
         shared=shared,
         methods=[
-            Method("WGAN, clipping, RMSProp", {**rms, "clip": 0.01, "critic_norm": "batch"}),
-            Method("WGAN-GP, RMSProp", {**rms, "gp": 10.0}),
-            Method(
-                "WGAN-GP, Adam", {**adam, "lr": 1e-4, "beta2": 0.9, "loss": "wgan", "n_critic": 5, "gp": 10.0}
-            ),
-            Method(
-                "DCGAN, Adam",
-                {**adam, "lr": 2e-4, "beta2": 0.999, "loss": "non-saturating", "critic_norm": "batch"},
-            ),
+            Method("WGAN, clipping, RMSProp", {**CLIPPING_RMSPROP, "critic_norm": "batch"}),
+            Method("WGAN-GP, RMSProp", GP_RMSPROP),
+            Method("WGAN-GP, Adam", GP_ADAM),
+            Method("DCGAN, Adam", {**DCGAN_ADAM, "critic_norm": "batch"}),
         ],
         steps={"paper": 200_000, "laptop": 1_500, "smoke": 4}[scale],
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
 from gamedyn.gan.studies.papers import images, scored
 from gamedyn.gan.studies.study import Method, Scale, Study
 
 RATES = (1e-4, 2e-4, 5e-4, 1e-3)
 # Two iterations a solve: what the step's accuracy beyond that buys is measured by benchmarks/defaults.py.
 ACGD: dict[str, Any] = {"optimizer": "acgd", "max_iter": 2}
-ADAM: dict[str, Any] = {"optimizer": "adam", "beta1": 0.5, "beta2": 0.999}
-GP: dict[str, Any] = {**ADAM, "beta2": 0.9, "loss": "wgan", "gp": 10.0, "n_critic": 5}
 DIGITS: dict[str, Any] = {"dataset": "digits", "dim": 8, "latent": 32, "batch_size": 32, "init": "torch"}
 SMOKE: dict[str, Any] = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8}
 
@@ -41,15 +40,11 @@ def cifar10_short(scale: Scale, extractor: str) -> Study:
         shared={**shared, **scored(extractor, every, 80 if scale == "smoke" else 2_000)},
         methods=[
             Method("ACGD, WGAN", {**ACGD, "loss": "wgan"}, long),
-            Method("Adam, WGAN", {**ADAM, "loss": "wgan"}, rest),
+            Method("Adam, WGAN", {**DCGAN_ADAM, "loss": "wgan"}, rest),
             Method("ACGD, minimax", {**ACGD, "loss": "minimax"}, rest),
-            Method("Adam, non-saturating", {**ADAM, "loss": "non-saturating"}, long),
-            Method(
-                "Adam, non-saturating + spectral norm",
-                {**ADAM, "loss": "non-saturating", "spectral_norm": True},
-                rest,
-            ),
-            Method("Adam, WGAN-GP", GP, long),
+            Method("Adam, non-saturating", DCGAN_ADAM, long),
+            Method("Adam, non-saturating + spectral norm", {**DCGAN_ADAM, "spectral_norm": True}, rest),
+            Method("Adam, WGAN-GP", GP_ADAM, long),
         ],
         steps=rest,
         rates=RATES,
@@ -86,9 +81,9 @@ def digits_long(scale: Scale, extractor: str) -> Study:
         shared=shared,
         methods=[
             Method("ACGD, WGAN", {**ACGD, "loss": "wgan"}),
-            Method("Adam, WGAN", {**ADAM, "loss": "wgan"}),
+            Method("Adam, WGAN", {**DCGAN_ADAM, "loss": "wgan"}),
             Method("ACGD, minimax", {**ACGD, "loss": "minimax"}),
-            Method("Adam, non-saturating", {**ADAM, "loss": "non-saturating"}),
+            Method("Adam, non-saturating", DCGAN_ADAM),
         ],
         steps=steps,
         rates=RATES,
