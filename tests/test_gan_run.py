@@ -271,7 +271,6 @@ def test_a_missing_tensorboard_is_one_sentence_before_the_data(
 
 
 def test_tensorboard_shows_the_log(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     start(tmp_path, tensorboard=True, steps=3).run()

@@ -74,7 +74,8 @@ def test_the_generators_gradient_is_that_of_finite_differences(loss: object, ans
     cross_entropy(discriminator, generator(batch(7).latent).detach(), batch(7)).backward()
     adam.step()
     start = copy.deepcopy((discriminator.state_dict(), adam.state_dict()))
-    direction = [torch.randn_like(p) for p in generator.parameters()]
+    random = torch.Generator().manual_seed(1)
+    direction = [torch.randn(p.shape, generator=random, dtype=p.dtype) for p in generator.parameters()]
 
     def value(shift: float, record: Recorded | None = None) -> float:
         discriminator.load_state_dict(start[0])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_swiss_roll
 from torch import nn
 
 from gamedyn.games import TOY_SETS, SwissRoll, eight_gaussians, twentyfive_gaussians
@@ -35,8 +36,7 @@ def test_the_swiss_roll_without_noise_is_the_spiral() -> None:
 
 
 def test_the_swiss_rolls_law_is_scikit_learns() -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
-    theirs = datasets.make_swiss_roll(20_000, noise=0.25, random_state=0)[0][:, [0, 2]] / 7.5
+    theirs = make_swiss_roll(20_000, noise=0.25, random_state=0)[0][:, [0, 2]] / 7.5
     ours = SwissRoll().sample(20_000, torch.Generator().manual_seed(0)).numpy()
     levels = np.linspace(0.02, 0.98, 25)
     for angle in (0.0, 0.7, 1.9):

@@ -11,6 +11,6 @@ from gamedyn.gan.penalties.penalty import Penalty as Penalty
 from gamedyn.gan.penalties.penalty import RandomPenalty as RandomPenalty
 from gamedyn.gan.penalties.penalty import total_penalty as total_penalty
 from gamedyn.gan.penalties.penalty import with_draws as with_draws
-from gamedyn.gan.penalties.r1 import R1 as R1
-from gamedyn.gan.penalties.r2 import R2 as R2
 from gamedyn.gan.penalties.weight_decay import WeightDecay as WeightDecay
+from gamedyn.gan.penalties.zero_centred import R1 as R1
+from gamedyn.gan.penalties.zero_centred import R2 as R2

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +18,10 @@ from gamedyn.gan.noise import noised
 from gamedyn.gan.penalties import Penalty, clip_weights, total_penalty
 from gamedyn.gan.penalties.penalty import positive
 from gamedyn.gan.steps.stepper import DrawBatch, StepRecord
+from gamedyn.gan.steps.two_optimizers import TwoOptimizers
 
 
-class Alternating:
+class Alternating(TwoOptimizers):
     """Steps of two `torch.optim` optimizers in turn, the usual way to train a GAN.
 
     A step is `n_critic` steps of the discriminator, each on a batch of its own with fakes cut off from the
@@ -65,8 +65,8 @@ class Alternating:
 
     def __init__(
         self,
-        generator_optimizer: torch.optim.Optimizer,
-        discriminator_optimizer: torch.optim.Optimizer,
+        generator_optimizer: Optimizer,
+        discriminator_optimizer: Optimizer,
         *,
         n_critic: int = 1,
         clip: float | None = None,
@@ -76,18 +76,12 @@ class Alternating:
     ) -> None:
         if type(n_critic) is not int or n_critic < 1:
             raise ValueError(f"n_critic must be a whole number of at least 1, got {n_critic!r}")
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
+        super().__init__(generator_optimizer, discriminator_optimizer)
         self.n_critic = n_critic
         self.clip = None if clip is None else positive(clip, "clip")
         self.penalties = tuple(penalties)
         self.noise = noise
         self.auxiliary = auxiliary or AuxiliaryClassifier()
-
-    @property
-    def optimizers(self) -> Sequence[Optimizer]:
-        """The generator's optimizer and the discriminator's."""
-        return [self.generator_optimizer, self.discriminator_optimizer]
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
@@ -150,28 +144,8 @@ class Alternating:
         value = loss.generator(scores, real_scores)
         return value if classes is None else value + self.auxiliary.of_generator(classes, batch)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Give both optimizers' states.
 
-        Returns:
-            Their state dictionaries.
-        """
-        return {
-            "generator": self.generator_optimizer.state_dict(),
-            "discriminator": self.discriminator_optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a stored state.
-
-        Args:
-            state: What `state_dict` gave.
-        """
-        self.generator_optimizer.load_state_dict(state["generator"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator"])
-
-
-def move(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def move(optimizer: Optimizer, loss: Tensor) -> None:
     """Take one step of an ordinary optimizer.
 
     Args:

@@ -16,11 +16,12 @@ from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.gan.noise import noised
 from gamedyn.gan.steps.stepper import DrawBatch, StepRecord
+from gamedyn.gan.steps.two_optimizers import TwoOptimizers
 
 Weights = dict[str, Tensor]
 
 
-class Unrolled:
+class Unrolled(TwoOptimizers):
     r"""Simultaneous steps of two Adams, the generator's on the game `k` answers of the discriminator ahead.
 
     .. math:: \theta_G \leftarrow \theta_G - \alpha_G \frac{d f(\theta_G, \theta_D^k(\theta_G))}{d \theta_G},
@@ -57,6 +58,8 @@ class Unrolled:
         to 10; its notebook steps both players at the same point, as here.
     """
 
+    discriminator_optimizer: Adam
+
     def __init__(
         self,
         generator_optimizer: Optimizer,
@@ -69,15 +72,9 @@ class Unrolled:
             raise ValueError(f"answers must be a whole number of at least 0, got {answers!r}")
         for group in discriminator_optimizer.param_groups:
             check_plain(group)
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
+        super().__init__(generator_optimizer, discriminator_optimizer)
         self.answers = answers
         self.noise = noise
-
-    @property
-    def optimizers(self) -> Sequence[Optimizer]:
-        """The generator's optimizer and the discriminator's."""
-        return [self.generator_optimizer, self.discriminator_optimizer]
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
@@ -131,26 +128,6 @@ class Unrolled:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         return record
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give both optimizers' states.
-
-        Returns:
-            Their state dictionaries.
-        """
-        return {
-            "generator": self.generator_optimizer.state_dict(),
-            "discriminator": self.discriminator_optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a stored state.
-
-        Args:
-            state: What `state_dict` gave.
-        """
-        self.generator_optimizer.load_state_dict(state["generator"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator"])
 
 
 def answers_of_adam(
