@@ -11,7 +11,8 @@ import pytest
 
 from gamedyn.cli import main
 from gamedyn.experiments import Experiment, Finding, read_catalogue
-from gamedyn.experiments.page import page, read_records
+from gamedyn.experiments.page import drawn_by, page, read_records
+from gamedyn.provenance import commit, processor
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,7 @@ def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFi
         experiment.find("loss", math.nan, "<", 2.0)
     record = json.loads((tmp_path / "own.json").read_text())
     assert not record["held"]
+    assert (record["commit"], record["processor"]) == (commit(), processor())
     assert [(f["number"], f["held"]) for f in record["findings"]] == [(3.0, True), (None, False)]
     assert np.load(tmp_path / "own.npz")["curve"].tolist() == [1.0, 2.0]
     assert capsys.readouterr().out.splitlines()[-1] == "claim: did not hold"
@@ -112,8 +114,18 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert "one: 1 (needs < 2) | yes |" in text
     assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
     assert "small: done before" in capfd.readouterr().out
+    assert drawn_by(json.loads((out / "small.json").read_text())) in text
     (out / "gallery.md").unlink()
     assert main(["reproduce", "--page", "--out", str(out)]) == 0
     assert (out / "gallery.md").read_text() == text
     assert main(["reproduce", "large"]) == 2
     assert "there is no experiment 'large'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"),
+    [("0123456789abc", "commit 0123456, "), ("01234567+changes", "commit 0123456+changes, "), (None, "")],
+)
+def test_the_page_names_the_commit_where_it_is_known(commit: str | None, words: str) -> None:
+    assert drawn_by({"commit": commit}) == words
+    assert drawn_by({}) == ""

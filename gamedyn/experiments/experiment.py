@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import gamedyn
 from gamedyn.atomic import write_atomically
+from gamedyn.provenance import commit, processor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -183,6 +184,8 @@ class Experiment:
             "cpu_seconds": round(self._cpu_before + time.process_time() - self._cpu_start, 1),
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "gamedyn": gamedyn.__version__,
+            "commit": commit(),
+            "processor": processor(),
             "processors": os.cpu_count(),
         }
         text = json.dumps(record, indent=1) + "\n"

@@ -81,7 +81,7 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         ]
         lines += [
             "",
-            f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, "
+            f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, {drawn_by(record)}"
             f"{record['processors']} processors, {spent(processor_time(record))}",
         ]
         if "note" in entry.header:
@@ -118,6 +118,19 @@ def processor_time(record: Record) -> float:
         The seconds; those of the clock for a record that has no others.
     """
     return float(record.get("cpu_seconds", record["seconds"]))
+
+
+def drawn_by(record: Record) -> str:
+    """Name the commit that drew an experiment's pictures.
+
+    Args:
+        record: What it left.
+
+    Returns:
+        The commit and a comma; nothing for a record that does not know it.
+    """
+    commit = record.get("commit")
+    return f"commit {commit[:7]}{'+changes' * commit.endswith('+changes')}, " if commit else ""
 
 
 def criterion(finding: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import torch
 
 from gamedyn import __version__
 from gamedyn.atomic import write_atomically
+from gamedyn.provenance import commit, processor
 
 ENVIRONMENT = "environment.json"
-SOURCE = Path(__file__).resolve().parents[2]
 
 
 def environment(device: torch.device, *, step: int = 0) -> dict[str, Any]:
@@ -73,47 +72,3 @@ def record_environment(folder: Path, device: torch.device, *, step: int = 0) -> 
         before = []  # none yet, or a damaged one: nothing else depends on it
     starts = [*(before if step and isinstance(before, list) else []), environment(device, step=step)]
     write_atomically(path, (json.dumps(starts, indent=2) + "\n").encode())
-
-
-def commit() -> str | None:
-    """Name the commit that gamedyn's source stands at.
-
-    Returns:
-        Its hash, with `+changes` where tracked files differ from it; `None` outside a git checkout.
-    """
-    if not (SOURCE / ".git").exists():
-        return None
-    found = git("rev-parse", "HEAD")
-    return f"{found}+changes" if found and git("status", "--porcelain", "-uno") else found
-
-
-def git(*arguments: str) -> str | None:
-    """Ask git about the folder of the source.
-
-    Args:
-        *arguments: The command.
-
-    Returns:
-        What it printed; `None` if it failed.
-    """
-    try:
-        ran = subprocess.run(
-            ["git", *arguments], cwd=SOURCE, capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return ran.stdout.strip()
-
-
-def processor() -> str:
-    """Name the processor.
-
-    Returns:
-        Its model where Linux tells it, else what Python knows.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()

@@ -24,6 +24,7 @@ from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.runlog import FAILURE, read_log
 from gamedyn.gan.runs import LOG
 from gamedyn.gan.studies.study import Job, Row, Study, settings_of
+from gamedyn.provenance import commit, processor
 
 RunJob = Callable[[Job, Path], str]
 """Does one run in its folder, continuing what is there; returns why it ended early, or nothing."""
@@ -189,7 +190,7 @@ def where() -> Mapping[str, Any]:
     """Say on what a run was done.
 
     Returns:
-        The date and the versions.
+        The date, the versions, the commit and the processor.
     """
     import torch
 
@@ -198,6 +199,8 @@ def where() -> Mapping[str, Any]:
     return {
         "gamedyn": gamedyn.__version__,
         "torch": torch.__version__,
+        "commit": commit(),
+        "processor": processor(),
         "processors": os.cpu_count(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
     }
