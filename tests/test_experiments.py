@@ -50,6 +50,29 @@ def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
     assert len(calls) == 3
 
 
+def test_a_part_of_another_version_of_the_script_is_done_again(tmp_path: Path) -> None:
+    script = tmp_path / "own.py"
+    calls = []
+
+    def work() -> dict[str, object]:
+        calls.append(1)
+        return {"value": 1.0}
+
+    for header, size, expected in (("a", 1, 1), ("b", 1, 1), ("b", 2, 2)):
+        script.write_text(f'"""{header}"""\nSIZE = {size}  # {header}\n')
+        Experiment(str(script), "smoke", tmp_path).part("seed0", work)
+        assert len(calls) == expected, header  # the header and comments are no part of the code
+
+
+def test_a_part_of_another_commit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second"):
+        monkeypatch.setattr("gamedyn.experiments.experiment.commit", lambda name=name: name)
+        with Experiment("own.py", "smoke", tmp_path) as experiment:
+            experiment.part("seed0", lambda: {"value": 1.0})
+            experiment.part(f"of {name}", lambda: {"value": 1.0})
+    assert json.loads((tmp_path / "own.json").read_text())["commits"] == ["first", "second"]
+
+
 def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Experiment("own.py", "smoke", tmp_path) as experiment:
         experiment.keep(curve=[1.0, 2.0])
@@ -57,7 +80,7 @@ def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFi
         experiment.find("loss", math.nan, "<", 2.0)
     record = json.loads((tmp_path / "own.json").read_text())
     assert not record["held"]
-    assert (record["commit"], record["processor"]) == (commit(), processor())
+    assert (record["commits"], record["processor"]) == ([name for name in [commit()] if name], processor())
     assert [(f["number"], f["held"]) for f in record["findings"]] == [(3.0, True), (None, False)]
     assert np.load(tmp_path / "own.npz")["curve"].tolist() == [1.0, 2.0]
     assert capsys.readouterr().out.splitlines()[-1] == "claim: did not hold"
@@ -123,9 +146,13 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
 
 
 @pytest.mark.parametrize(
-    ("commit", "words"),
-    [("0123456789abc", "commit 0123456, "), ("01234567+changes", "commit 0123456+changes, "), (None, "")],
+    ("commits", "words"),
+    [
+        (["0123456789abc"], "commit 0123456, "),
+        (["01234567+changes", "abcdefgh"], "commits 0123456+changes and abcdefg, "),
+        ([], ""),
+    ],
 )
-def test_the_page_names_the_commit_where_it_is_known(commit: str | None, words: str) -> None:
-    assert drawn_by({"commit": commit}) == words
+def test_the_page_names_the_commits_where_they_are_known(commits: list[str], words: str) -> None:
+    assert drawn_by({"commits": commits}) == words
     assert drawn_by({}) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import io
 import json
 import math
@@ -93,12 +95,17 @@ class Experiment:
         self.findings: list[Finding] = []
         self.pictures: list[Path] = []
         self._arrays: dict[str, Any] = {}
+        self._code = fingerprint(Path(script))
+        self._commits: set[str] = set()
         self._before = self._cpu_before = 0.0  # seconds of parts that an earlier start finished
         self._start, self._cpu_start = time.perf_counter(), time.process_time()
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def part(self, key: str, work: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
         """Do a part of the work, or read what it gave when an earlier start finished it.
+
+        A part that another version of the script left is done again; one that another commit of the library
+        left counts, and the record names that commit too.
 
         Args:
             key: The part in one word, with everything that makes it another part: method, seed, size.
@@ -117,17 +124,21 @@ class Experiment:
             try:
                 with np.load(path, allow_pickle=False) as found:
                     arrays = {name: found[name] for name in found.files}
-                self._before += float(arrays.pop("seconds"))
-                self._cpu_before += float(arrays.pop("cpu_seconds", 0.0))
+                spent, cpu_spent = (float(arrays.pop(name)) for name in ("seconds", "cpu_seconds"))
+                code, by = (str(arrays.pop(name)) for name in ("code", "commit"))
             except (ValueError, KeyError, zipfile.BadZipFile):
                 path.unlink()  # damaged: do it again
             else:
-                return arrays
+                if code == self._code:
+                    self._before += spent
+                    self._cpu_before += cpu_spent
+                    self._commits.add(by)
+                    return arrays
         start, cpu_start = time.perf_counter(), time.process_time()
         arrays = {name: np.asarray(value) for name, value in work().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        spent = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu_start}
-        write_arrays(path, {**arrays, **spent})
+        about = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu_start}
+        write_arrays(path, {**arrays, **about, "code": self._code, "commit": commit() or ""})
         return arrays
 
     def keep(self, **arrays: Any) -> None:
@@ -184,7 +195,7 @@ class Experiment:
             "cpu_seconds": round(self._cpu_before + time.process_time() - self._cpu_start, 1),
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "gamedyn": gamedyn.__version__,
-            "commit": commit(),
+            "commits": sorted(filter(None, {*self._commits, commit() or ""})),
             "processor": processor(),
             "processors": os.cpu_count(),
         }
@@ -192,6 +203,23 @@ class Experiment:
         write_atomically(self.folder / f"{self.name}.json", text.encode())
         if self.findings:
             print("claim:", "held" if held else "did not hold")
+
+
+def fingerprint(script: Path) -> str:
+    """Tell versions of a script apart, but not by its comments, layout or header.
+
+    Args:
+        script: The file.
+
+    Returns:
+        A hash of its code; nothing for a script that is not in a file.
+    """
+    if not script.is_file():
+        return ""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    body = tree.body[1:] if ast.get_docstring(tree, clean=False) is not None else tree.body
+    code = "\n".join(ast.dump(statement) for statement in body)
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:

@@ -84,8 +84,10 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
             f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, {drawn_by(record)}"
             f"{record['processors']} processors, {spent(processor_time(record))}",
         ]
+        if "result" in entry.header:
+            lines += ["", f"*On record in the script.* {entry.header['result']}"]
         if "note" in entry.header:
-            lines += ["", entry.header["note"]]
+            lines += ["", f"*Note.* {entry.header['note']}"]
         for picture in record["pictures"]:
             link = Path(os.path.relpath(folder / picture, target.parent)).as_posix()
             lines += ["", f"![{entry.title}]({link})"]
@@ -121,16 +123,16 @@ def processor_time(record: Record) -> float:
 
 
 def drawn_by(record: Record) -> str:
-    """Name the commit that drew an experiment's pictures.
+    """Name the commits that an experiment was done by: one, unless it was continued by another.
 
     Args:
         record: What it left.
 
     Returns:
-        The commit and a comma; nothing for a record that does not know it.
+        The commits and a comma; nothing for a record that does not know any.
     """
-    commit = record.get("commit")
-    return f"commit {commit[:7]}{'+changes' * commit.endswith('+changes')}, " if commit else ""
+    commits = [f"{one[:7]}{'+changes' * one.endswith('+changes')}" for one in record.get("commits", ())]
+    return f"commit{'s' * (len(commits) > 1)} {' and '.join(commits)}, " if commits else ""
 
 
 def criterion(finding: Mapping[str, Any]) -> str:
