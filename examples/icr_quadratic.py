@@ -8,8 +8,11 @@ Claim     SimGD at step sizes (0.09, 0.01) converges to the origin although y, w
 Command   gamedyn reproduce icr_quadratic
           python examples/icr_quadratic.py
 Time      6 s on one CPU core at every scale
+Result    2026-11-22, one core of an Intel Xeon, nothing random, all held: the spectral radius is 0.9624967533,
+          the factor measured over 2000 steps is the same to 1e-15, and y alone goes from 1 to 19.7 in 100 steps
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,9 @@ from gamedyn.games import Quadratic
 from gamedyn.optimizers import SimGD
 from gamedyn.plotting.planar import with_and_without_answer
 from gamedyn.plotting.style import save
+
+FACTOR = 0.962497
+"""What the claim says of a step, to the digits given."""
 
 
 @dataclass
@@ -57,7 +63,10 @@ def main(args: Args) -> None:
         measured = float(growth(game, SimGD, game.start, lr=args.lr, max_lr=args.max_lr, steps=2000))
         experiment.keep(x=both[0], y=both[1], y_alone=alone[1])
         experiment.find("spectral radius in play", radius, "<", 1.0)
-        experiment.find("growth of log-distance a step in play, over 2000 steps", measured, "<", 0.0)
+        off = abs(math.exp(measured) - FACTOR)
+        experiment.find(
+            f"factor a step measured in play, over 2000 steps, deviation from {FACTOR}", off, "<=", 5e-7
+        )
         experiment.find("y alone at the end, from 1", float(alone[1][-1]), ">", 1.0)
 
         picture = with_and_without_answer(
