@@ -63,8 +63,19 @@ def test_a_vanished_gradient_keeps_its_digits_and_nothing_moves() -> None:
     assert 0 < probe.saturating / probe.nonsaturating < 1e-23
     after = [value for net in (generator, discriminator) for value in net.state_dict().values()]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
-    with pytest.raises(ValueError, match="at least 2"):
-        probe_generator(generator, discriminator, batches[:1])
+    for too_few in ({"batches": batches[:1]}, {"batches": batches, "gradients": 1}):
+        with pytest.raises(ValueError, match="at least 2"):
+            probe_generator(generator, discriminator, **too_few)
+
+
+def test_success_can_be_judged_on_more_minibatches_than_gradients() -> None:
+    batches = normal_batches(6, 500)
+    few, more = (
+        probe_generator(Shift(1.0), Optimal(1.0), batches[:count], gradients=gradients)
+        for count, gradients in ((2, None), (6, 2))
+    )
+    assert (few.saturating, few.nonsaturating_spread) == (more.saturating, more.nonsaturating_spread)
+    assert more.accuracy == probe_generator(Shift(1.0), Optimal(1.0), batches).accuracy != few.accuracy
 
 
 def test_training_a_discriminator_moves_it_alone_and_noise_makes_it_less_sure() -> None:
@@ -100,3 +111,27 @@ def test_measurements_do_not_depend_on_what_was_done_before() -> None:
     )
     assert first.keys() == again.keys()
     assert all((first[name] == again[name]).all() for name in first)
+    judged = study.measure(weights, age=1, checks=[0], minibatches=2, judged=3)
+    fewer = study.measure(weights, age=1, checks=[0], minibatches=2)
+    assert judged["saturating"] == fewer["saturating"]
+    assert judged["cost"] != fewer["cost"]
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_trained() -> None:
+    images = image_set(torch.rand(24, 1, 8, 8))
+    with pytest.raises(ValueError, match="'nowhere' cannot be used"):
+        Overtraining(images, device="nowhere")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_measures_what_the_processor_does() -> None:
+    images = image_set(torch.rand(24, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    measured = [
+        study.measure(study.generators([2]), age=2, checks=[0, 2], minibatches=2)
+        for study in (
+            Overtraining(images, dim=4, latent=4, batch_size=8, device=name) for name in ("cpu", "cuda")
+        )
+    ]
+    for name, values in measured[0].items():
+        assert measured[1][name] == pytest.approx(values, rel=0.05)

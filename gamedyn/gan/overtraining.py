@@ -15,6 +15,7 @@ from tqdm import tqdm
 from gamedyn.gan.architectures import NormName
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import ImageSet, ImageSource
+from gamedyn.gan.devices import open_device
 from gamedyn.gan.losses import NonSaturating
 from gamedyn.gan.models import build_pair
 from gamedyn.gan.probes import GeneratorProbe, probe_generator, train_discriminator
@@ -26,7 +27,8 @@ class Overtraining:
     """A DCGAN, stopped at some ages, and new discriminators for it.
 
     Every network is moved by Adam at 2e-4 with betas (0.5, 0.999). Latent vectors and noise come from torch's
-    global generator, which every method seeds.
+    global generators, which every method seeds: latent vectors from the CPU's, so that they are the same on
+    every device, and instance noise from the device's own.
 
     Args:
         images: The data.
@@ -36,6 +38,10 @@ class Overtraining:
         critic_norm: Normalisation of all discriminators. BatchNorm, the DCGAN's, shows them 64 samples of one
             kind at a time, by whose statistics they tell what they could not tell by a single sample.
         seed: Seed of the DCGAN and of its data's order; new discriminators have the next seed.
+        device: Where the networks are.
+
+    Raises:
+        ValueError: If the device cannot be used.
 
     Example:
         >>> black = ImageSet("black", torch.zeros(8, 1, 8, 8, dtype=torch.uint8))
@@ -56,6 +62,10 @@ class Overtraining:
     batch_size: int = 64
     critic_norm: NormName = "batch"
     seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        open_device(self.device)
 
     def steps(self, epochs: float) -> int:
         """Count the steps of so many passes over the data.
@@ -75,7 +85,7 @@ class Overtraining:
             ages: Steps after which the generator is kept.
 
         Returns:
-            The generators' weights and statistics, by age and name: `"250 project.weight"`.
+            The generators' weights and statistics on the CPU, by age and name: `"250 project.weight"`.
         """
         kept = set(ages)
         torch.manual_seed(self.seed)
@@ -85,7 +95,7 @@ class Overtraining:
         for step in tqdm(range(1, max(kept) + 1), desc="DCGAN", mininterval=1.0):
             stepper.step(G, D, NonSaturating(), draw)
             if step in kept:
-                found |= {f"{step} {name}": value.clone() for name, value in G.state_dict().items()}
+                found |= {f"{step} {name}": value.cpu().clone() for name, value in G.state_dict().items()}
         return found
 
     def measure(
@@ -96,6 +106,7 @@ class Overtraining:
         checks: Iterable[int],
         noise: float = 0.0,
         minibatches: int = 12,
+        judged: int | None = None,
     ) -> dict[str, npt.NDArray[np.float64]]:
         """Train a new discriminator against a generator, and measure both as it goes.
 
@@ -104,7 +115,9 @@ class Overtraining:
             age: Which of the generators.
             checks: Iterations of the discriminator at which to measure, 0 among them or not.
             noise: Standard deviation of instance noise in training and measuring.
-            minibatches: How many fixed minibatches measurements are taken on.
+            minibatches: How many fixed minibatches gradients are measured on.
+            judged: How many fixed minibatches, these among them, cost and accuracy are measured on; `None`
+                for the same.
 
         Returns:
             The measurements of `GeneratorProbe` by name, one number a check.
@@ -115,24 +128,30 @@ class Overtraining:
         G.load_state_dict({name: torch.as_tensor(weights[f"{age} {name}"]) for name in G.state_dict()})
         _, D = self._pair(self.seed + 1)
         draw = self._stream(self.seed + 1)
-        batches = [draw() for _ in range(minibatches)]
+        batches = [draw() for _ in range(max(minibatches, judged or 0))]
         steps = train_discriminator(D, _adam(D), G, draw, at[-1], noise=noise)
         what = f"new D, G of {age} steps" + (f", noise {noise:g}" if noise else "")
         bar = tqdm(steps, total=at[-1] + 1, desc=what, mininterval=1.0)
-        rows = [asdict(probe_generator(G, D, batches, noise=noise)) for step in bar if step in at]
+        rows = [
+            asdict(probe_generator(G, D, batches, noise=noise, gradients=minibatches))
+            for step in bar
+            if step in at
+        ]
         return {field.name: np.array([row[field.name] for row in rows]) for field in fields(GeneratorProbe)}
 
     def _pair(self, seed: int) -> tuple[nn.Module, nn.Module]:
         """Build both networks."""
-        return build_pair(
+        G, D = build_pair(
             self.images.shape, dim=self.dim, latent=self.latent, seed=seed, architecture="dcgan",
             critic_norm=self.critic_norm,
         )  # fmt: skip
+        return G.to(self.device), D.to(self.device)
 
     def _stream(self, seed: int) -> Callable[[], Batch]:
         """Begin a stream of batches."""
         source = ImageSource(self.images, batch_size=self.batch_size, seed=seed)
-        return lambda: Batch(source.next(), torch.randn(self.batch_size, self.latent))
+        shape = self.batch_size, self.latent
+        return lambda: Batch(source.next().to(self.device), torch.randn(shape).to(self.device))
 
 
 def _adam(network: nn.Module) -> torch.optim.Adam:

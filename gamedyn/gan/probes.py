@@ -38,7 +38,12 @@ class GeneratorProbe:
 
 
 def probe_generator(
-    generator: nn.Module, discriminator: nn.Module, batches: Sequence[Batch], *, noise: float = 0.0
+    generator: nn.Module,
+    discriminator: nn.Module,
+    batches: Sequence[Batch],
+    *,
+    noise: float = 0.0,
+    gradients: int | None = None,
 ) -> GeneratorProbe:
     """Measure both losses' gradients at the same point; nothing moves.
 
@@ -51,12 +56,14 @@ def probe_generator(
         discriminator: Player 1, which gives logits.
         batches: Minibatches, at least two of the same size; the mean is over all of them.
         noise: Standard deviation of instance noise on both inputs of the discriminator.
+        gradients: On how many of the minibatches, the first, gradients are taken; `None` for all. The others
+            cost less: only the discriminator's success is measured on them.
 
     Returns:
         The measurement.
 
     Raises:
-        ValueError: If there are fewer than two minibatches.
+        ValueError: If gradients are taken on fewer than two minibatches.
 
     Example:
         >>> G, D = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
@@ -65,19 +72,23 @@ def probe_generator(
         >>> probe.nonsaturating_spread > 0.0
         True
     """
-    if len(batches) < 2:
-        raise ValueError(f"the spread of a gradient needs at least 2 minibatches, got {len(batches)}")
+    count = len(batches) if gradients is None else min(gradients, len(batches))
+    if count < 2:
+        raise ValueError(f"the spread of a gradient needs at least 2 minibatches, got {count}")
     G, D = (copy.deepcopy(network).double() for network in (generator, discriminator))
     weights = [weight for weight in G.parameters() if weight.requires_grad]
     saturating, nonsaturating = Minimax(), NonSaturating()
     cost = right = 0.0
     rows: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for batch in batches:
+    for index, batch in enumerate(batches):
         real, blur = noised(Batch(batch.real.double(), batch.latent.double()), noise)
-        fake = G(batch.latent.double())
-        real_scores, fake_scores = D(real), D(fake if blur is None else fake + blur)
+        with torch.set_grad_enabled(index < count):
+            fake = G(batch.latent.double())
+            real_scores, fake_scores = D(real), D(fake if blur is None else fake + blur)
         cost += float(saturating.discriminator(real_scores, fake_scores).detach())
         right += float(((real_scores > 0).double().mean() + (fake_scores < 0).double().mean()) / 2)
+        if index >= count:
+            continue
         losses = saturating.generator(fake_scores), nonsaturating.generator(fake_scores)
         for row, loss in zip(rows, losses, strict=True):
             row.append(flat_gradient(loss, weights))
