@@ -61,7 +61,7 @@ def curves_over_iterations(
             axes.set(title=panel.title, xlabel=axis, ylabel=panel.label, yscale=panel.yscale)
             if panel.xscale == "symlog":
                 axes.set_xscale("symlog", linthresh=1.0)
-                axes.set_xlim(left=0.0)
+                axes.set(xlim=(0.0, None), xlabel=f"{axis}\n(linear to 1, then logarithmic)")
         figure.legend(
             *all_axes[0].get_legend_handles_labels(),
             loc="outside upper center",
