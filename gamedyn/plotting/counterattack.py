@@ -55,7 +55,7 @@ def counterattack(
         for name, values in attacks[1].items():
             label = "at the checkpoint" if name == "checkpoint" else f"trained on: {_word(name)}"
             attack.plot(attacks[0], values, color=COLOURS[name], label=label)
-        attack.set_title("Held, while the generator strikes back")
+        attack.set_title("Frozen, while the generator strikes back")
         for axes, label in ((loss, "discriminator's loss"), (attack, "discriminator's loss")):
             axes.axhline(2 * np.log(2), color="#555555", linewidth=0.9, linestyle=":")
             axes.set(ylabel=label, ylim=(0, None))
