@@ -3,19 +3,21 @@
 Document  J. Hui, "GAN - Why it is so hard to train Generative Adversarial Networks!"; L. Metz, B. Poole,
           D. Pfau, J. Sohl-Dickstein, "Unrolled generative adversarial networks", ICLR 2017, and its notebook
 Figure    the samples on a ring of eight Gaussians as training goes on, without and with unrolling
-Claim     a plain GAN (k = 0) sits on few modes and moves from one to another; one that is unrolled k = 5
-          steps covers at least two modes more, and twice as many, and so do CGD and ACGD; a generator
-          trained against a discriminator that holds still collapses to a point
+Claim     a plain GAN (k = 0) puts its samples on few modes and moves from one to another; one that is
+          unrolled k = 5 steps covers at least two modes more, and twice as many, and CGD and ACGD cover two
+          more, too; a generator trained against a discriminator that holds still collapses to a point
 Command   gamedyn reproduce mode_collapse
           python examples/mode_collapse.py
-Time      5 s at smoke, 8 min at laptop scale on one CPU core; paper: about 3 h
-Result    2026-11-22, seeds 1 to 3, modes covered over the last 40 % of 4000 steps: k = 0 1.7, k = 1 2.0,
-          k = 5 5.1, k = 10 7.4 (one seed), ACGD 8.0, CGD 1.2: all held but CGD's
-Note      CGD, whose step size is constant and whose solves end at 20 iterations, is too slow or leaves the
-          ring within 4000 steps of these networks: at 1 it covered 0.2, 0.0 and 0.1 modes on the same seeds
-          (and 5 to 8 on seeds 0 and 4), at 3 it threw the samples away, at 0.1 it had not begun after 2400
-          steps; 0.3 was chosen on seeds 4 and 5. With ReLU networks it covers all eight (gaussian_mixture).
-          Step sizes of Adam were chosen on seed 0, where the notebook's had covered nothing by step 2000
+Time      5 s at smoke, 8 min at laptop scale on one CPU core; paper: about 3 h, not run
+Result    to be measured by the gallery's run
+Note      "on few modes" is judged by the share of samples nearest to the fullest mode: at least a quarter,
+          twice what is fair. "Moves" is judged as the notebook's port does, by whether that mode changes
+          between checks, which it also does where all modes are even. CGD, whose step size is constant and
+          whose solves end at 20 iterations, is too slow or leaves the ring within 4000 steps of these
+          networks: at 1 it covered 0.2, 0.0 and 0.1 modes on the same seeds (and 5 to 8 on seeds 0 and 4),
+          at 3 it threw the samples away, at 0.1 it had not begun after 2400 steps; 0.3 was chosen on seeds 4
+          and 5. With ReLU networks it covers all eight (gaussian_mixture). Step sizes of Adam were chosen on
+          seed 0, where the notebook's had covered nothing by step 2000
 """
 
 from collections.abc import Callable
@@ -111,7 +113,8 @@ def train(
     def draw() -> Batch:
         return Batch(RING.sample(size["batch"]), torch.randn(size["batch"], size["latent"]))
 
-    found: dict[str, list[Any]] = {"covered": [], "quality": [], "dominant": [], "spread": [], "points": []}
+    kept = ("covered", "quality", "dominant", "fullest", "spread", "points")
+    found: dict[str, list[Any]] = {what: [] for what in kept}
     for check in tqdm(checks, desc=f"{name}, seed {seed}"):
         try:
             for step in range(done, check):
@@ -124,7 +127,9 @@ def train(
         report = RING.report(points, radius=RADIUS)
         found["covered"].append(report.covered)
         found["quality"].append(report.high_quality)
-        found["dominant"].append(int(report.counts.argmax()))
+        nearest = torch.cdist(points, RING.centers.to(points)).argmin(dim=1).bincount()
+        found["dominant"].append(int(nearest.argmax()))
+        found["fullest"].append(float(nearest.max()) / SAMPLES)
         found["spread"].append(float(points.std(dim=0).norm()))
         found["points"].append(points[:400].numpy())
     return found
@@ -151,7 +156,7 @@ def main(args: Args) -> None:
         }
         table = {
             key: {name: np.array([run[key] for run in rows]) for name, rows in runs.items()}
-            for key in ("covered", "quality", "dominant")
+            for key in ("covered", "quality", "dominant", "fullest")
         }
         covered = {name: float(rows[:, late].mean()) for name, rows in table["covered"].items()}
         quality = {name: float(rows[:, late].mean()) for name, rows in table["quality"].items()}
@@ -164,6 +169,9 @@ def main(args: Args) -> None:
             "modes covered by k = 5 more than by k = 0, mean over the last 40 %", five - plain, ">=", 2
         )
         experiment.find("modes covered by k = 5 over those by k = 0", five / max(plain, 1e-9), ">=", 2)
+        fullest = {name: float(rows[:, late].mean()) for name, rows in table["fullest"].items()}
+        print("share on the fullest mode:", ", ".join(f"{name} {one:.2f}" for name, one in fullest.items()))
+        experiment.find("share of k = 0's samples on its fullest mode", fullest["k = 0"], ">=", 0.25)
         better = quality["k = 5"] - quality["k = 0"]
         experiment.find("high-quality fraction of k = 5 less that of k = 0", better, ">", 0)
         moves = (np.diff(table["dominant"]["k = 0"][:, late], axis=1) != 0).mean(axis=1).min()
@@ -183,19 +191,23 @@ def main(args: Args) -> None:
             checks=checks, **{f"{key} {name}": rows for key, of in table.items() for name, rows in of.items()}
         )
         points = {name: rows[0]["points"] for name, rows in runs.items()}
+        experiment.keep(**{f"points {name}": found for name, found in points.items()})
         ending = f"zero-sum loss, ring of eight Gaussians of std {RING.std:g}."
         curves = modes_over_time(
             checks, table["covered"], table["quality"], {name: found[-1] for name, found in points.items()},
             RING.centers.numpy(),
             caption="Covered: a fifth of its fair share of samples within 0.1; high quality: near any mode; "
             f"mean and range of {len(seeds)} seeds (k = 10: one); {ending} k: how many answers of the "
-            "discriminator the generator sees ahead. Below: samples of the first seed at the end.",
+            "discriminator the generator sees ahead. Unrolling is said to cover two modes more than k = 0; "
+            f"here k = 5 covers {five - plain:+.1f}, CGD {covered['CGD'] - plain:+.1f}, ACGD "
+            f"{covered['ACGD'] - plain:+.1f}. Below: samples of the first seed at the end.",
         )  # fmt: skip
         experiment.drawn(save(curves, args.out / "mode_collapse.png", dpi=120))
         some = np.unique(np.linspace(0, len(checks) - 1, 6).round().astype(int))
         grid = samples_over_time(
             checks[some], {name: found[some] for name, found in points.items()}, RING.centers.numpy(),
-            caption=f"Samples of the first seed as training goes on; {ending}",
+            caption="Does a plain GAN (k = 0) sit on few modes? Samples of the first seed as training goes "
+            f"on; its fullest mode has {fullest['k = 0']:.0%} of the samples, 12 % would be even. {ending}",
         )  # fmt: skip
         experiment.drawn(save(grid, args.out / "mode_collapse_samples.png", dpi=90))
 

@@ -111,9 +111,14 @@ def profiles_side_by_side(
         for panel in axes[1:-1]:
             panel.set_ylabel("")
         for index, (title, (bounds, values)) in enumerate(slopes.items()):
-            axes[-1].plot(bounds, values, MARKERS[index] + "-", color=CYCLE[index], label=title)
+            axes[-1].plot(bounds, values, MARKERS[-1 - index] + "--", color=CYCLE[-1 - index], label=title)
         axes[-1].axhline(0.0, color=GREY, linewidth=1.0, linestyle=":")
-        axes[-1].set(xscale="log", xlabel=bound, ylabel="decades a layer, towards the input", title="slope")
-        axes[-1].legend()
+        axes[-1].set(
+            xscale="log",
+            xlabel=bound,
+            ylabel="decades a layer, towards the input",
+            title="growth of the gradient",
+        )
+        axes[-1].legend(fontsize=8)
         add_caption(figure, caption)
     return figure
