@@ -23,7 +23,6 @@ growth a layer changes from the least to the largest c at most half as much as w
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import tyro
 from torch import nn
@@ -31,7 +30,7 @@ from tqdm import trange
 
 from gamedyn.experiments import Experiment, Scale
 from gamedyn.games import SwissRoll
-from gamedyn.gan.critics import critic_step, layer_gradients
+from gamedyn.gan.critics import critic_step, growth_a_layer, layer_gradients
 from gamedyn.gan.losses import Wasserstein
 from gamedyn.gan.models import perceptron
 from gamedyn.gan.penalties import GradientPenalty, clip_weights
@@ -87,12 +86,6 @@ def train(clip: float | None, way: str, args: Args) -> dict[str, object]:
     return {"norms": layer_gradients(critic, Wasserstein(), real, real + torch.randn_like(real))}
 
 
-def slope(norms: np.ndarray) -> float:
-    """Decades a layer by which the norm grows towards the input, by least squares."""
-    finite = np.isfinite(norms)
-    return -float(np.polyfit(np.arange(len(norms))[finite], norms[finite], 1)[0])
-
-
 def main(args: Args) -> None:
     """Train a critic for every bound, without and with BatchNorm."""
     print(__doc__)
@@ -107,7 +100,9 @@ def main(args: Args) -> None:
             }
             for number, way in enumerate(WAYS)
         }
-        slopes = {way: {clip: slope(norms) for clip, norms in runs.items()} for way, runs in found.items()}
+        slopes = {
+            way: {clip: growth_a_layer(norms) for clip, norms in runs.items()} for way, runs in found.items()
+        }
         penalised = experiment.part(f"gp-seed{args.seed}", lambda: train(None, PENALTY, args))["norms"]
         for way, values in slopes.items():
             print(f"{way}:", ", ".join(f"c = {clip:g}: {value:+.2f}" for clip, value in values.items()))
@@ -116,7 +111,7 @@ def main(args: Args) -> None:
         experiment.find(f"{towards}, c = 0.1 without BatchNorm", plain[0.1], ">", 0.2)
         experiment.find(f"{towards}, c = 0.01 without BatchNorm", plain[0.01], "<", -0.5)
         experiment.find(f"{towards}, c = 0.001 without BatchNorm", plain[0.001], "<", -1.0)
-        experiment.find(f"{towards}, {PENALTY}, either way", abs(slope(penalised)), "<", 0.15)
+        experiment.find(f"{towards}, {PENALTY}, either way", abs(growth_a_layer(penalised)), "<", 0.15)
         spread = {way: max(values.values()) - min(values.values()) for way, values in slopes.items()}
         print("range over c:", ", ".join(f"{way} {value:.2f}" for way, value in spread.items()))
         for way in WAYS[1:]:
@@ -140,7 +135,7 @@ def main(args: Args) -> None:
             },
             {
                 **{way: (list(values), list(values.values())) for way, values in slopes.items()},
-                f"{PENALTY} (no clipping)": (CLIPS, [slope(penalised)] * len(CLIPS)),
+                f"{PENALTY} (no clipping)": (CLIPS, [growth_a_layer(penalised)] * len(CLIPS)),
             },
             bound="bound c of the weights",
             caption="The bound c decides whether gradients explode or vanish; does BatchNorm make it matter "

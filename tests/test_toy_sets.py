@@ -11,7 +11,7 @@ from sklearn.datasets import make_swiss_roll
 from torch import nn
 
 from gamedyn.games import TOY_SETS, SwissRoll, eight_gaussians, twentyfive_gaussians
-from gamedyn.gan.critics import critic_step, layer_gradients
+from gamedyn.gan.critics import critic_step, growth_a_layer, layer_gradients
 from gamedyn.gan.losses import NonSaturating, Wasserstein
 from gamedyn.gan.models import perceptron
 from gamedyn.gan.penalties import GradientPenalty
@@ -126,3 +126,11 @@ def test_gradients_that_float32_cannot_hold_are_measured_and_zeros_are_said() ->
     )
     nn.init.zeros_(layers[-1].weight)
     assert layer_gradients(critic, Wasserstein(), points, points)[0] == -math.inf
+
+
+def test_growth_a_layer_is_the_slope_towards_the_input() -> None:
+    line = 3.0 - 0.25 * np.arange(13)
+    assert growth_a_layer(line) == pytest.approx(0.25, abs=1e-12)
+    line[0] = -math.inf  # a gradient of zero has no logarithm
+    assert growth_a_layer(line) == pytest.approx(0.25, abs=1e-12)
+    assert math.isnan(growth_a_layer([-math.inf, 1.0]))

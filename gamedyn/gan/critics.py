@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from copy import deepcopy
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -96,3 +98,25 @@ def layer_gradients(critic: nn.Sequential, loss: GANLoss, real: Tensor, fake: Te
         gradients = torch.autograd.grad(lost, outputs)
     norms = (float(torch.linalg.vector_norm(gradient)) for gradient in gradients)
     return [math.log10(norm) if norm > 0 else -math.inf for norm in norms]
+
+
+def growth_a_layer(norms: npt.ArrayLike) -> float:
+    """Give how fast a gradient grows from layer to layer on its way back to the input, by least squares.
+
+    Args:
+        norms: Decimal logarithms of its norms, from the input's layer to the output's, such as
+            `layer_gradients` gives; those that are not finite are left out.
+
+    Returns:
+        Decades a layer: positive where it explodes, negative where it vanishes; NaN for fewer than two finite
+        norms.
+
+    Example:
+        >>> round(growth_a_layer([-math.inf, -1.0, -0.5, 0.0]), 6)
+        -0.5
+    """
+    values = np.asarray(norms, dtype=np.float64)
+    finite = np.isfinite(values)
+    if finite.sum() < 2:
+        return math.nan
+    return -float(np.polyfit(np.arange(len(values))[finite], values[finite], 1)[0])

@@ -65,13 +65,14 @@ def layer_profiles(
         panels = figure.subplots(1, 1 + len(histograms), width_ratios=[2.0, *[1.0] * len(histograms)])
         axes = np.atleast_1d(panels)
         draw_profiles(axes[0], profiles)
+        axes[0].set_title("gradient of the critic's loss")
         axes[0].legend()
         names = list(profiles)
         for panel, (name, (counts, edges)) in zip(axes[1:], histograms.items(), strict=True):
             tint = CYCLE[names.index(name) % len(CYCLE)] if name in names else GREY
             share = np.asarray(counts, dtype=np.float64) / np.sum(counts)
             panel.stairs(share, edges, fill=True, color=tint)
-            panel.set(title=name, xlabel="weight", yscale="log")
+            panel.set(title=f"weights: {name}", xlabel="weight", yscale="log")
             panel.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
         if histograms:
             axes[1].set_ylabel("share of the weights in a bin")
