@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,11 +17,14 @@ from gamedyn.gan.building import MakeStepper, build_trainer
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.images import ImageSet
 from gamedyn.gan.data.sources import open_images
+from gamedyn.gan.metrics.extractors import open_extractor
 from gamedyn.gan.metrics.frechet import Moments, frechet_distance
 
 Features = Callable[[Tensor], Tensor]
 
 JUDGED, PART = 1000, 250
+EXTRACTORS = {"smoke": "torch.nn:Flatten", "laptop": "gamedyn.gan.metrics.digits:digits"}
+"""What distances are measured by if nothing else is named; pixels, so that no classifier is trained."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,61 @@ def distance_of_noise(images: ImageSet, features: Features) -> float:
     """
     noise = 2.0 * torch.rand(JUDGED, *images.shape, generator=torch.Generator().manual_seed(0)) - 1.0
     return frechet_distance(moments(features, torch.split(noise, PART)), moments_of_images(images, features))
+
+
+def features_at(scale: str, extractor: str | None = None, *, device: str = "cpu") -> Features:
+    """Give what trials of a size are judged by.
+
+    Args:
+        scale: `smoke`, `laptop` or `paper`; the last has images whose features must be named.
+        extractor: The name of an extractor, see `open_extractor`; by default that of `EXTRACTORS`.
+        device: Where its network shall live.
+
+    Returns:
+        The features.
+
+    Raises:
+        ValueError: If there is no extractor, or it cannot be opened.
+
+    Example:
+        >>> features_at("smoke")(torch.zeros(2, 1, 4, 4)).shape
+        torch.Size([2, 16])
+    """
+    spec = extractor or EXTRACTORS.get(scale)
+    if spec is None:
+        raise ValueError(
+            f"at {scale} scale name what the images are judged by: --extractor inception:FILE or "
+            "cifarnet:FOLDER"
+        )
+    return open_extractor(spec, device=device).features
+
+
+def images_at(scale: str, data_root: str | None = None, *, size: int = 32) -> dict[str, Any]:
+    """Give the settings of the images that trials of a size are on.
+
+    Args:
+        scale: At `paper` scale CIFAR-10, in place of larger sets that gamedyn does not bring; else digits.
+        data_root: Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder.
+        size: Height and width of the images at paper scale, in pixels.
+
+    Returns:
+        Fields of `TrainConfig`. The initial weights are those of the WGAN-GP code at this size: uniform with
+        one spread at 64x64, else of a spread that follows each layer's width.
+
+    Example:
+        >>> images_at("laptop")
+        {'dataset': 'digits', 'init': 'tflib'}
+        >>> images_at("paper", size=64)["init"]
+        'uniform'
+    """
+    if scale != "paper":
+        return {"dataset": "digits", "init": "tflib"}
+    return {
+        "dataset": "cifar10",
+        "data_root": data_root,
+        "image_size": None if size == 32 else size,
+        "init": "uniform" if size == 64 else "tflib",
+    }
 
 
 def moments_of_images(images: ImageSet, features: Features) -> Moments:
