@@ -9,7 +9,7 @@ Claim     by the choice of c the gradient grows or vanishes exponentially on its
           size
 Command   gamedyn reproduce wgan_gp_gradient_norms
           python examples/wgan_gp_gradient_norms.py
-Time      3.1 min of one CPU core (laptop), 4 s (smoke); paper: an estimate of 20 hours of one core, not run
+Time      3.1 min of one CPU core (laptop), 4 s (smoke); paper: an estimate of 25 hours of one core, not run
 Result    to be measured by the gallery's run
 Note      the histograms decide little after 150 generator steps. The initial weights are uniform and reach to
           0.11, so that clipping them to c = 0.01, before any step, already puts 91 % at the bounds, and

@@ -8,7 +8,7 @@ Claim     at nearly every threshold more architectures succeed with WGAN-GP alon
           alone: here at no fewer than three of four
 Command   gamedyn reproduce wgan_gp_random_architectures
           python examples/wgan_gp_random_architectures.py
-Time      5.9 min of one CPU core (laptop), 5 s (smoke); paper: an estimate of 1,000 hours of a GPU, not run
+Time      5.9 min of one CPU core (laptop), 5 s (smoke); paper: an estimate of 500 hours of a GPU, not run
 Result    to be measured by the gallery's run
 Note      at equal generator steps, of which WGAN-GP's have five critic steps each. At 400 steps most runs
           have not trained at all, so n is too small and the run too short for more than the sign of the

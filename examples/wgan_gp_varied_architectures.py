@@ -7,7 +7,7 @@ Claim     only WGAN-GP trains every architecture with the same settings; each ot
           least one. At laptop scale of the first six: the 101-layer ResNet is shown, and left undecided
 Command   gamedyn reproduce wgan_gp_varied_architectures
           python examples/wgan_gp_varied_architectures.py
-Time      6 min of one CPU core (laptop), 6 s (smoke); paper: an estimate of 400 hours of a GPU, not run
+Time      6 min of one CPU core (laptop), 6 s (smoke); paper: an estimate of 150 hours of a GPU, not run
 Result    to be measured by the gallery's run
 Note      a step of the 101-layer ResNet takes as long as twenty of the others, so it gets 120 steps in place
           of 400. After 120 steps, tried first for all, no method had trained any of the seven: its failures

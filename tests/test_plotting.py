@@ -91,7 +91,7 @@ def figures() -> dict[str, Figure]:
         "curves": panels_of_curves(
             {"a": {"one": (steps, steps), "two": (steps, 2 * steps)}, "b": {"two": (steps, steps)}},
             xlabel="x",
-            ylabel="y",
+            ylabel={"a": "y", "b": "z"},
             levels={"a": ("level", 3.0)},
         ),
         "pairs": paired_scores(

@@ -21,18 +21,20 @@ def panels_of_curves(
     panels: Mapping[str, Mapping[str, Line]],
     *,
     xlabel: str,
-    ylabel: str,
+    ylabel: str | Mapping[str, str],
     log: bool = False,
     levels: Mapping[str, tuple[str, float]] | None = None,
     caption: str = "",
 ) -> Figure:
     """Draw curves in panels side by side, each with its own scale.
 
+    The first name's curve is broad and pale beside others, so that it shows where another lies upon it.
+
     Args:
         panels: Curves by name in panels by title; a curve is its places and its values. The same name has the
             same colour everywhere, and is explained once.
         xlabel: What the places are.
-        ylabel: What the values are.
+        ylabel: What the values are, in all panels or by their titles.
         log: Whether values are drawn on a logarithmic scale.
         levels: A dotted line in some of the panels, by their titles: what it is, and its value.
         caption: What the figure shows.
@@ -49,14 +51,17 @@ def panels_of_curves(
             for name, (places, values) in curves.items():
                 index = names.index(name)
                 dash = DASHES[index % len(DASHES)]
-                panel.plot(places, values, color=CYCLE[index % len(CYCLE)], linestyle=dash, label=name)
+                broad = {"linewidth": 4.5, "alpha": 0.5} if index == 0 and len(curves) > 1 else {}
+                panel.plot(
+                    places, values, color=CYCLE[index % len(CYCLE)], linestyle=dash, label=name, **broad
+                )
             if levels and title in levels:
                 panel.axhline(levels[title][1], color=GREY, linestyle=":", label=levels[title][0])
             panel.set(title=title, xlabel=xlabel, yscale="log" if log else "linear")
+            panel.set_ylabel(ylabel if isinstance(ylabel, str) else ylabel[title])
             if not explained.issuperset(curves):
                 panel.legend()
             explained.update(curves)
-        axes[0].set_ylabel(ylabel)
         add_caption(figure, caption)
     return figure
 

@@ -47,7 +47,7 @@ def value_surfaces(
                 height = np.asarray(values[index], dtype=np.float64)
                 height = height - height.mean()
                 axes.plot(
-                    *np.asarray(fake[index]).T, "+", color=GREEN, markersize=3, alpha=0.55, label="fake"
+                    *np.asarray(fake[index]).T, ".", color=GREEN, markersize=3, alpha=0.55, label="fake"
                 )
                 axes.plot(*np.asarray(real[index]).T, "+", color=ORANGE, markersize=4, label="real")
                 axes.contour(grid, grid, height, levels=LEVELS, cmap="cividis", linewidths=1.1)
