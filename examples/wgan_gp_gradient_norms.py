@@ -5,8 +5,8 @@ Document  I. Gulrajani, F. Ahmed, M. Arjovsky, V. Dumoulin, A. Courville, "Impro
 Figure    1(b): norms of the critic's gradients over its layers for three bounds c and for the gradient
           penalty, and histograms of the weights; networks of 12 hidden ReLU layers on the swiss roll
 Claim     by the choice of c the gradient grows or vanishes exponentially on its way back through a clipped
-          critic, most of whose weights lie at the two bounds; with the gradient penalty the norm stays of one
-          size
+          critic, most of whose weights lie at the two bounds (c = 0.01); with the gradient penalty the norm
+          stays of one size
 Command   gamedyn reproduce wgan_gp_gradient_norms
           python examples/wgan_gp_gradient_norms.py
 Time      3.1 min of one CPU core (laptop), 4 s (smoke); paper: an estimate of 25 hours of one core, not run
@@ -140,15 +140,16 @@ def main(args: Args) -> None:
             0.8,
         )
         experiment.keep(**{f"{name} {what}": run[what] for name, run in found.items() for what in run})
+        growth = ", ".join(f"{slopes[clip]:+.2f} ({name})" for name, clip in ways.items())
         steps, batch, width, depth = SIZES[args.scale]
         picture = layer_profiles(
             {name: run["norms"] for name, run in found.items()},
             {name: (found[name]["counts"], found[name]["edges"]) for name in (clipped, PENALTY)},
             caption=f"Critics of {depth} hidden layers of {width} ReLU on the swiss roll after {steps:,} "
-            f"generator steps of {args.n_critic} critic steps each, batch {batch}, one seed. With clipping "
-            "the gradient of the critic's loss explodes or vanishes over the layers, by the choice of c; "
-            "with the penalty it stays of one size. Right: the weights of two critics; those of the "
-            "penalised one's input layer began far wider, and are cut off at the edges.",
+            f"generator steps of {args.n_critic} critic steps each, batch {batch}, one seed. From a layer to "
+            f"the next towards the input the gradient of the critic's loss grows by {growth} decades. Right: "
+            "the weights of two critics; those of the penalised one's input layer began far wider, and are "
+            "cut off at the edges.",
         )
         experiment.drawn(save(picture, args.out / "wgan_gp_gradient_norms.png"))
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,7 +11,7 @@ from torch import Tensor, nn
 
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.building import build_trainer
-from gamedyn.gan.config import TrainConfig, resolve
+from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data import load_digits
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.metrics import frechet_distance
@@ -23,7 +19,6 @@ from gamedyn.gan.steps import StepRecord
 from gamedyn.gan.steps.alternating import DrawBatch
 from gamedyn.gan.trials import features_at, moments, run_trial
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 CONFIG = TrainConfig(optimizer="adam", steps=3, dim=4, latent=8, batch_size=8)
 
 
@@ -78,41 +73,6 @@ def test_a_run_that_diverges_is_infinitely_far() -> None:
 def test_other_errors_are_not_swallowed() -> None:
     with pytest.raises(ValueError, match="no labels"):
         run_trial(CONFIG, lambda *_: Failing("there are no labels"), pixels)  # type: ignore[arg-type,return-value]
-
-
-def script(name: str) -> ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-@pytest.mark.parametrize("method", ["DCGAN", "LSGAN", "WGAN (clipping)", "WGAN-GP"])
-def test_varied_architectures_at_paper_scale_are_the_codes_at_64x64(method: str) -> None:
-    module = script("wgan_gp_varied_architectures")
-    args = module.Args(scale="paper", data_root="somewhere", extractor="torch.nn:Flatten")
-    for architecture in module.VARIANTS:
-        config = resolve(module.config_of(architecture, method, args))
-        assert (config.dataset, config.data_root, config.image_size) == ("cifar10", "somewhere", 64)
-        assert (config.init, config.steps, config.dim, config.batch_size) == ("uniform", 200_000, 64, 64)
-        assert config.lr == module.METHODS[method]["lr"]
-        norm = {"no-norm": None}.get(architecture, "layer" if method == "WGAN-GP" else "batch")
-        assert config.critic_norm == norm
-    smaller = resolve(module.config_of("dcgan", method, module.Args(scale="laptop")))
-    assert (smaller.dataset, smaller.init) == ("digits", "tflib")
-
-
-@pytest.mark.parametrize("method", ["standard GAN", "WGAN-GP"])
-def test_random_architectures_at_paper_scale_are_on_cifar10(method: str) -> None:
-    module = script("wgan_gp_random_architectures")
-    for index in range(4):
-        config = resolve(module.config_of(method, index, module.Args(scale="paper")))
-        assert (config.dataset, config.image_size, config.init) == ("cifar10", None, "tflib")
-        assert (config.architecture, config.architecture_index) == ("random", index)
-        assert (config.steps, config.lr) == (100_000, module.METHODS[method]["lr"])
 
 
 def test_features_of_trials_are_the_extractors_that_are_named() -> None:
