@@ -23,6 +23,7 @@ growth a layer changes from the least to the largest c at most half as much as w
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import tyro
 from torch import nn
