@@ -18,7 +18,7 @@ from gamedyn.plotting import style
 
 HERE = Path(__file__).parent
 LAST = 1500
-BUDGET = 1500  # Adam steps
+BUDGETS = (1500, 2250)  # Adam steps; the second is what 1,500 of the cheapest solve take
 PARTS = {1.0: "all", 0.5: "1/2", 0.25: "1/4", 0.125: "1/8"}
 
 
@@ -67,12 +67,14 @@ class Arm:
             after = [point for point in points if point[0] > budget]
             if not before:
                 return "–"
+            if not after and before[-1][0] < budget:
+                return "–"  # the run was shorter
             if not after:
                 values.append(before[-1][1])
                 continue
             (a, left), (b, right) = before[-1], after[0]
             values.append(left + (right - left) * (budget - a) / (b - a))
-        return f"{statistics.mean(values):.1f}"
+        return spread(values)
 
 
 def arms(path: Path) -> list[Arm]:
@@ -101,10 +103,10 @@ def main() -> None:
     args = parser.parse_args()
     ways = json.loads(args.costs.read_text(encoding="utf-8"))["rows"]
     found = arms(args.rows)
-    print(
-        "| loss | lr | solve | seeds | iterations a step | Adam steps a step | FD at 500 | at 1,000 | "
-        f"at 1,500 | after {BUDGET:,} Adam steps' time |\n|---|---|---|---|---|---|---|---|---|---|"
-    )
+    heads = ["loss", "lr", "solve", "seeds", "iterations a step", "Adam steps a step"]
+    heads += ["FD at 500", "at 1,000", "at 1,500"]
+    heads += [f"after {budget:,} Adam steps' time" for budget in BUDGETS]
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for arm in found:
         cost = arm.cost(ways)
         own = arm.settings
@@ -112,7 +114,7 @@ def main() -> None:
             f"| {own['loss']} | {own['lr']:g} | {arm.name} | {len(arm.rows)} "
             f"| {arm.iterations:.1f} | {cost:.2f} "
             f"| {spread(arm.at(500))} | {spread(arm.at(1000))} | {spread(arm.at(LAST))} "
-            f"| {arm.within(BUDGET, cost)} |"
+            f"| {' | '.join(arm.within(budget, cost) for budget in BUDGETS)} |"
         )
     style.save(picture(found, ways), args.picture)
     print(f"\nwrote {args.picture}")

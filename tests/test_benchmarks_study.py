@@ -58,8 +58,9 @@ def test_a_rows_cost_and_distance_within_a_budget(table, tmp_path, capsys, monke
     arm.rows = [row(0, curve), row(1, other)]
     assert arm.cost(ways) == 1.0 + 0.5 * 2.0
     assert arm.at(1500) == [30.0, 100.0], "a run whose samples are not finite counts as 100"
-    assert arm.within(1500.0, 2.0) == "52.0", "half way between 500 and 1,000 steps: 50 and 54"
+    assert arm.within(1500.0, 2.0) == "52.0 ± 2.8", "half way between 500 and 1,000 steps: 50 and 54"
     assert arm.within(900.0, 2.0) == "–"
+    assert arm.within(3001.0, 2.0) == "–", "the run was shorter"
     (tmp_path / "rows").write_text("".join(json.dumps(one) + "\n" for one in arm.rows))
     (tmp_path / "costs").write_text(json.dumps({"rows": ways}))
     paths = [f"--{name}={tmp_path / name}" for name in ("rows", "costs")]

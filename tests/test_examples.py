@@ -41,7 +41,7 @@ TINY: dict[str, list[str]] = {
 }
 # Examples that decide a claim print it and its verdict; at full size only the verdict is a result.
 WITH_CLAIM = sorted(set(TINY) - {"quickstart.py"})
-HEADER = ("Document", "Figure", "Claim", "Command", "Time")
+HEADER = ("Document", "Figure", "Claim", "Command", "Time", "Result")
 
 
 def run(example: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -83,7 +83,7 @@ def test_quickstart_is_the_readmes_snippet_and_learns_the_circle() -> None:
 
 
 @pytest.mark.parametrize("example", WITH_CLAIM)
-def test_header_states_document_figure_claim_command_and_time(example: str) -> None:
+def test_header_states_everything_from_the_document_to_the_result(example: str) -> None:
     header = (EXAMPLES / example).read_text(encoding="utf-8").split('"""')[1]
     assert [line.split()[0] for line in header.splitlines() if line.startswith(HEADER)] == list(HEADER)
     assert f"python examples/{example}" in header

@@ -104,6 +104,21 @@ def test_what_makes_sense_is_allowed(settings: dict[str, Any]) -> None:
     assert resolve(config) == config
 
 
+def test_acgd_on_images_solves_for_two_iterations_unless_told_otherwise() -> None:
+    assert resolve(TrainConfig(optimizer="acgd")).max_iter == 2
+    assert resolve(TrainConfig(optimizer="acgd", max_iter=7)).max_iter == 7
+    assert resolve(TrainConfig(optimizer="acgd", dataset="ring")).max_iter == 20
+    assert resolve(TrainConfig(optimizer="cgd")).max_iter == 20
+
+
+def test_acgd_takes_products_on_a_quarter_of_the_fakes_where_that_was_measured() -> None:
+    given: dict[str, Any] = {"dataset": "cifar10", "optimizer": "acgd"}
+    assert resolve(TrainConfig(**given)).curvature_batch == 0.25
+    assert resolve(TrainConfig(**given, curvature_batch=1.0)).curvature_batch == 1.0
+    for other in ({"loss": "minimax"}, {"loss": "rpgan"}, {"optimizer": "cgd"}, {"dataset": "digits"}):
+        assert resolve(TrainConfig(**{**given, **other})).curvature_batch == 1.0
+
+
 def wrong_values(name: str) -> list[object]:
     if name in CHOICES:
         return ["nonsense", 3, ["wgan"]]

@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cifar10": {"dim": 16, "latent": 128, "batch_size": 32, "steps": 500},
 }
 METHODS: dict[str, dict[str, Any]] = {
-    "ACGD": {"optimizer": "acgd", "loss": "wgan", "max_iter": 5},
+    "ACGD": {"optimizer": "acgd", "loss": "wgan", "max_iter": 5, "curvature_batch": 1.0},
     "Adam": {"optimizer": "adam", "loss": "non-saturating"},
 }
 # The best of the few that were tried on one seed: for ACGD 5e-4 and 1e-3, for Adam 2e-4 and 1e-3.

@@ -93,7 +93,7 @@ def simultaneous(generator: nn.Module, discriminator: nn.Module, config: TrainCo
     players: Any = (generator.parameters(), discriminator.parameters())
     return Simultaneous(
         makers[config.optimizer](*players),
-        curvature_batch=config.curvature_batch,
+        curvature_batch=1.0 if config.curvature_batch is None else config.curvature_batch,
         precision=config.precision,
         penalties=penalties(config),
     )

@@ -108,9 +108,10 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
             yield f"n_critic {config.n_critic} wants several discriminator steps in turn, {both}"
         if config.clip is not None:
             yield f"clip {config.clip:g} acts after each step of the critic alone, {both}"
-    if config.curvature_batch < 1 and config.loss in NOT_SEPARABLE:
+    part = 1.0 if config.curvature_batch is None else config.curvature_batch
+    if part < 1 and config.loss in NOT_SEPARABLE:
         yield (
-            f"curvature_batch {config.curvature_batch:g} needs a loss in which every sample counts by itself "
+            f"curvature_batch {part:g} needs a loss in which every sample counts by itself "
             f"and loss {config.loss!r} compares samples: choose another loss, or leave out --curvature-batch"
         )
 

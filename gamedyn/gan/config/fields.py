@@ -73,10 +73,10 @@ class TrainConfig:
     """Discriminator steps to a generator step, each on new samples (adam, rmsprop, sgd); 1 by default."""
     rtol: float = 1e-2
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
-    max_iter: int = 20
-    """Most iterations of that solve."""
-    curvature_batch: float = 1.0
-    """Fraction of the fakes that the solve's products are taken on (for wgan); gradients take all of them."""
+    max_iter: int | None = None
+    """Most iterations of that solve; by default 2 for acgd on images, else 20."""
+    curvature_batch: float | None = None
+    """Fraction of the fakes that products take; by default 1/4 for acgd and wgan on cifar10, else 1."""
     precision: PrecisionName = "float32"
     """Precision of those products: relaxed takes bfloat16 where it is fast and the solve allows it."""
 

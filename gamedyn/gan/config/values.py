@@ -35,6 +35,7 @@ OPTIONAL = {
     "beta2",
     "clip",
     "critic_norm",
+    "curvature_batch",
     "data_root",
     "dim",
     "eval_every",
@@ -44,6 +45,7 @@ OPTIONAL = {
     "latent",
     "loss",
     "lr",
+    "max_iter",
     "max_lr",
     "n_critic",
     "steps",
@@ -87,7 +89,7 @@ def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) ->
         if name in given and not isinstance(given[name], str):
             raise ValueError(f"{name} must be text, got {given[name]!r}")
     fraction = config.curvature_batch
-    if not (is_number(fraction) and 0 < fraction <= 1):
+    if fraction is not None and not (is_number(fraction) and 0 < fraction <= 1):
         raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {fraction!r}")
     if type(config.seed) is not int or not 0 <= config.seed < 2**32:
         raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")

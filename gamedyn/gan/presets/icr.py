@@ -29,7 +29,8 @@ SIZES: dict[str, Any] = {
     "checkpoint_every": 5_000,
     "log_every": 100,
 }
-ACGD: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
+ACGD_RATES: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
+ACGD: dict[str, Any] = {**ACGD_RATES, "max_iter": 20, "curvature_batch": 1.0}
 ADAM: dict[str, Any] = {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.99}
 CODE = "ICR, the authors' code"
 

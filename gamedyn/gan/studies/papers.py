@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gamedyn.gan.presets.icr import ACGD, ADAM
+from gamedyn.gan.presets.icr import ACGD, ACGD_RATES, ADAM
 from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, GP_RMSPROP
 from gamedyn.gan.studies.study import Method, Scale, Study
 
@@ -22,7 +22,8 @@ def icr_cifar10(scale: Scale, extractor: str) -> Study:
     Both losses (with Adam the minimax game becomes the non-saturating one, as in their code), four
     regularisers of the discriminator, Adam and ACGD. The learning rate is theirs, 1e-4, for all. Gradient
     penalties take five discriminator steps with Adam, as in the WGAN-GP paper, and one with ACGD, which moves
-    both players at once.
+    both players at once. Off the paper's scale the solve has the
+    defaults of `gamedyn train`.
 
     Args:
         scale: `paper`: DIM 64, 468,600 generator steps; `laptop`: DIM 32, 1,500; `smoke`: digits, 4.
@@ -37,12 +38,13 @@ def icr_cifar10(scale: Scale, extractor: str) -> Study:
     shared = sizes(scale, extractor, paper=468_600, laptop=1_500)
     if scale == "paper":
         shared |= {"init": "icr"}
+    acgd = ACGD if scale == "paper" else ACGD_RATES
     methods = []
     for name, loss in (("WGAN", "wgan"), ("minimax", "minimax")):
         for words, penalty in PENALTIES.items():
             critics = {"n_critic": 5} if "gp" in penalty else {}
             methods += [
-                Method(f"ACGD, {name}{words}", {**ACGD, "loss": loss, **penalty}),
+                Method(f"ACGD, {name}{words}", {**acgd, "loss": loss, **penalty}),
                 Method(
                     f"Adam, {'WGAN' if loss == 'wgan' else 'non-saturating'}{words}",
                     {**ADAM, "loss": "wgan" if loss == "wgan" else "non-saturating", **penalty, **critics},
@@ -116,7 +118,7 @@ def sizes(scale: Scale, extractor: str, *, paper: int, laptop: int) -> dict[str,
         Settings: at the smallest scale those of digits.
     """
     if scale == "smoke":
-        small = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8, "max_iter": 2}
+        small = {"dataset": "digits", "dim": 4, "latent": 8, "batch_size": 8}
         return {**small, **scored(extractor, 2, 80), "log_every": 1, "sample_every": 4}
     if scale == "laptop":
         return {"dataset": "cifar10", "dim": 32, **scored(extractor, laptop // 6, 2_000)}
