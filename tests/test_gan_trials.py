@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,17 @@ def test_the_distance_is_that_of_the_run_that_the_trainer_does(tmp_path) -> None
     assert trial.distance == pytest.approx(direct, rel=1e-6)
     torch.testing.assert_close(trial.images, trainer.samples(64))
     assert trial.failure == ""
+
+
+def test_what_a_penalty_draws_depends_on_the_seed_alone_and_is_that_of_a_run(tmp_path) -> None:
+    config = replace(CONFIG, loss="wgan", gp=10.0, dropout=0.3)
+    trainer = build_trainer(config, make_stepper, tmp_path / "run")
+    trainer.run()
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    trial = run_trial(config, make_stepper, pixels)
+    assert torch.equal(trial.images, trainer.samples(1000)[:64])
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_moments_do_not_depend_on_the_batches() -> None:

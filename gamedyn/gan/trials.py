@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gamedyn.gan.data.images import ImageSet
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.metrics.extractors import open_extractor
 from gamedyn.gan.metrics.frechet import Moments, frechet_distance
+from gamedyn.gan.training import GLOBAL_STREAM
 
 Features = Callable[[Tensor], Tensor]
 
@@ -46,6 +48,9 @@ class Trial:
 def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features) -> Trial:
     """Train on images as settings say, and measure; nothing stays on the disk.
 
+    What the steps draw, penalties and dropout too, depends on the settings' seed alone, as in a run of
+    `gamedyn train`, and torch's global random numbers stay as they were.
+
     Args:
         config: The settings, of a data set of images.
         make_stepper: Makes the optimizer from the generator, the discriminator and the settings.
@@ -60,8 +65,11 @@ def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features
     """
     config = resolve(config)
     reference = moments_of_images(open_images(config), features)
-    with tempfile.TemporaryDirectory(prefix="gamedyn-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gamedyn-") as folder, ExitStack() as own:
         trainer = build_trainer(config, make_stepper, Path(folder, "run"))
+        on_gpu = trainer.device.type == "cuda"
+        own.enter_context(torch.random.fork_rng(devices=[trainer.device] if on_gpu else []))
+        torch.manual_seed(config.seed + GLOBAL_STREAM)
         failure = ""
         for _ in trange(trainer.steps, desc=str(config.architecture), disable=None, leave=False):
             try:
