@@ -7,8 +7,8 @@ Claim     SimGD diverges, AltGD circles, CGD converges at every α, and faster f
 Command   gamedyn reproduce bilinear_orbits
           python examples/bilinear_orbits.py
 Time      5 s on one CPU core at every scale
-Result    2026-11-22, one core of an Intel Xeon, all held: CGD's factors are 0.9806, 0.8575 and 0.6402, every
-          factor and ellipse exact to 1e-15
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, all held: CGD's factors are 0.9806, 0.8575
+          and 0.6402, every factor and ellipse exact to 1e-15
 Note      AltGD and ACGD are here beside SimGD and CGD; the paper's figure has LCGD, SGA, ConOpt and OGDA
 """
 

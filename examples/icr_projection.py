@@ -9,9 +9,10 @@ Claim     the data are (2, 2), outside the generator's range, and the discrimina
 Command   gamedyn reproduce icr_projection
           python examples/icr_projection.py
 Time      4 s at smoke, 1 min at laptop scale on one CPU core; paper: about 5 min there, not run
-Result    2026-11-22, one core of an Intel Xeon, 64 seeds, all held: SimGD stays 1890 steps at θ₁ = 2, and 15
-          at θ₂ = 2; with the weights exchanged 70 and 1384, with equal ones 100 and 74; 85 % of its stays
-          end. CGD stays 5860 steps on average, longer than SimGD on 50 seeds, as long on 11, shorter on 3
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, 64 seeds, all held: SimGD stays 1890 steps
+          at θ₁ = 2, and 15 at θ₂ = 2; with the weights exchanged 70 and 1384, with equal ones 100 and 74;
+          85 % of its stays end. CGD stays 5860 steps on average, longer than SimGD on 50 seeds, as long on
+          11, shorter on 3
 """
 
 import re

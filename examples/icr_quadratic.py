@@ -8,8 +8,9 @@ Claim     SimGD at step sizes (0.09, 0.01) converges to the origin although y, w
 Command   gamedyn reproduce icr_quadratic
           python examples/icr_quadratic.py
 Time      6 s on one CPU core at every scale
-Result    2026-11-22, one core of an Intel Xeon, nothing random, all held: the spectral radius is 0.9624967533
-          and the factor measured over 2000 steps the same to 1e-15; alone, y goes from 1 to 19.7
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, nothing random, all held: the spectral
+          radius is 0.9624967533 and the factor measured over 2000 steps the same to 1e-15; alone, y goes
+          from 1 to 19.7
 """
 
 import math

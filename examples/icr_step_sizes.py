@@ -9,8 +9,8 @@ Claim     SimGD converges to the origin only while the discriminator y is the sl
 Command   gamedyn reproduce icr_step_sizes
           python examples/icr_step_sizes.py
 Time      4 s at smoke, 10 s at laptop scale on one CPU core; paper: about 2 min there, not run
-Result    2026-11-22, one core of an Intel Xeon, all held: spectral radii 0.9625, 1.0423 and 1.1164; of
-          160,000 pairs of step sizes 1, 0 and 2 do not run as predicted, on the boundary
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, all held: spectral radii 0.9625, 1.0423 and
+          1.1164; of 160,000 pairs of step sizes 1, 0 and 2 do not run as predicted, on the boundary
 """
 
 from dataclasses import dataclass

@@ -9,9 +9,9 @@ Claim     W(P, Q) ≤ 2 V^½ + 2 C JS(P + ε, Q + ε)^½ for noise ε of varianc
 Command   gamedyn reproduce principled_wasserstein_bound
           python examples/principled_wasserstein_bound.py
 Time      3 s at smoke, 6 s at laptop, 15 s at paper scale, on one CPU core
-Result    2026-11-22, one core of an Intel Xeon, nothing random, all held: the bound exceeds the distance by
-          0.14 at least, W(P, P + ε) is at most 0.92 V^½, and the best bound falls like the distance to the
-          power 0.52
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, nothing random, all held: the bound exceeds
+          the distance by 0.14 at least, W(P, P + ε) is at most 0.92 V^½, and the best bound falls like the
+          distance to the power 0.52
 Note      the bound is loose: at a distance of 1 it is 5 at best, more than any two of these laws are apart,
           and there the least noise of all is the best. It says something about small distances only
 """

@@ -10,7 +10,9 @@ Claim     by the choice of c the gradient grows or vanishes exponentially on its
 Command   gamedyn reproduce wgan_gp_gradient_norms
           python examples/wgan_gp_gradient_norms.py
 Time      3.1 min of one CPU core (laptop), 4 s (smoke); paper: an estimate of 25 hours of one core, not run
-Result    to be measured by the gallery's run
+Result    2026-11-22, commit 79ecdfe, one core of an Intel Xeon, one seed, all held: from a layer to the
+          next towards the input the gradient grows by +0.54, -0.83 and -1.82 decades with c = 0.1, 0.01 and
+          0.001, by -0.03 with the penalty; 91 % of the weights lie at the bounds of 0.01
 Note      the histograms decide little after 150 generator steps. The initial weights are uniform and reach to
           0.11, so that clipping them to c = 0.01, before any step, already puts 91 % at the bounds, and
           training has not changed that share. The penalty's weights, too, still show their initial

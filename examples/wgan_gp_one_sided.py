@@ -9,8 +9,8 @@ Claim     the two-sided penalty does slightly better, but the difference is not 
 Command   gamedyn reproduce wgan_gp_one_sided
           python examples/wgan_gp_one_sided.py
 Time      5 min of one CPU core (laptop), 4 s (smoke); paper: an estimate of 5,000 hours of one core, not run
-Result    2026-11-22, one core of an Intel Xeon, n = 12 pairs: held at λ = 0.1 (the two-sided penalty wins 7,
-          p = 0.77), did not hold at λ = 10 (it wins none, p = 0.0005)
+Result    2026-11-22, commit 79ecdfe, one core of an Intel Xeon, n = 12 pairs: held at λ = 0.1 (the
+          two-sided penalty wins 7, p = 0.77), did not hold at λ = 10 (it wins none, p = 0.0005)
 Note      at λ = 10 and this step size 11 of the 12 generators with the two-sided penalty are still far from
           the data after 400 steps, at a sliced Wasserstein distance of about 1.1, all with the one-sided one
           near 0.13. Whether they would come near at the paper's step size, ten times smaller, in a run as

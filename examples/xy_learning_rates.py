@@ -8,7 +8,8 @@ Claim     the solution (0, 0) is never reached: x, y and xy oscillate with growi
 Command   gamedyn reproduce xy_learning_rates
           python examples/xy_learning_rates.py
 Time      5 s on one CPU core at every scale
-Result    2026-11-22, one core of an Intel Xeon, all held: every factor, turn and ellipse exact to 2e-15
+Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, all held: every factor, turn and ellipse
+          exact to 2e-15
 """
 
 import math

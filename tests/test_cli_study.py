@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,18 @@ def test_the_grid_says_how_many_rates_end_well() -> None:
     assert lines[4] == "| ACGD, WGAN | 4 | 5 | 7 | 9 | 3 of 4 |"
     assert lines[5] == "| Adam, WGAN | failed | 90 | 8 | failed | 1 of 4 |"
     assert lines[6] == "| ACGD, minimax |  |  |  |  | 0 of 0 |"
+
+
+def test_the_grid_is_printed_before_any_reported_run_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = STUDIES["digits-long"]("laptop", "x:y").jobs()[0]
+    row = {"run": first.key, "method": first.method, "failure": "", "curve": [{"score": 4.0}]}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    assert main(["study", "digits-long", "--draw", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"| {first.method} | 4 |  |  |  | 1 of 1 |" in said
+    assert "nothing to draw" in said
 
 
 def test_listing_and_drawing_need_no_extractor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

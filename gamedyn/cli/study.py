@@ -186,12 +186,13 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
     finished = {name: [row for row in own if row["curve"]] for name, own in study.reported(rows).items()}
     # A run that failed early would cut its method's mean short; the legend counts it.
     found = {name: [row for row in own if ended_well(row)] or own for name, own in finished.items() if own}
+    if found:
+        print(table(study, rows))
+    if study.rates and rows:
+        print(f"\n{grid(study, rows)}\n")
     if not found:
         print("no reported run is finished yet: nothing to draw")
         return
-    print(table(study, rows))
-    if study.rates:
-        print(f"\n{grid(study, rows)}\n")
     curves = []
     for name, own in found.items():
         steps, mean, least, most = band(own, "step")
