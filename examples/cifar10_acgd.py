@@ -4,8 +4,12 @@ Document  F. Schäfer, H. Zheng, A. Anandkumar, "Implicit competitive regulariza
 Figure    samples and distance to held-out images against the step (its CIFAR-10 runs, at a small size)
 Claim     on the unregularised Wasserstein loss ACGD nears the data, while Adam, alternating on the same
           loss, weights, batches and noise, stays at least twice as far away
-Command   python examples/cifar10_acgd.py
-Time      20 s with the digits, 2 min with CIFAR-10 (400 steps of a small DCGAN), on two CPU cores
+Command   gamedyn reproduce cifar10_acgd
+          python examples/cifar10_acgd.py
+Time      20 s with the digits, 2 min with CIFAR-10 (laptop: 400 steps of a small DCGAN), on two CPU cores;
+          4 s at smoke scale; paper: weeks of one core, not run
+Result    to be measured by the gallery's run
+Note      each optimizer has a learning rate of its own (--lr, --lr-adam)
 
 CIFAR-10 is read from --data-root or GAMEDYN_DATA; without it scikit-learn's 8x8 digits stand in. The paper
 trains for 468,600 steps and reports inception scores; this shows the beginning, measured by the sliced
@@ -22,6 +26,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
+from gamedyn.experiments import Experiment, Scale
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, ImageSet, data_root, load_cifar10, load_digits
 from gamedyn.gan.losses import Wasserstein
@@ -32,21 +37,23 @@ from gamedyn.optimizers import ACGD
 from gamedyn.plotting.samples import RunCurve, compare_runs
 from gamedyn.plotting.style import save
 
+SIZES = {  # steps, batch, DIM
+    "smoke": (2, 4, 4),
+    "laptop": (400, 64, 16),
+    "paper": (468_600, 64, 64),
+}
+
 
 @dataclass
 class Args:
     """Arguments of the example."""
 
+    scale: Scale = "laptop"
+    """Sizes of the run: steps, batch and networks."""
     out: Path = Path("runs/examples")
-    """Folder for the picture."""
+    """Folder for the picture, its arrays and the findings."""
     data_root: Path | None = None
     """Folder with CIFAR-10; by default GAMEDYN_DATA."""
-    steps: int = 400
-    """Steps of each run."""
-    batch_size: int = 64
-    """Real and generated images of each step."""
-    dim: int = 16
-    """Channels of the DCGAN nearest to the image; the paper's code has 64."""
     latent: int = 128
     """Length of the noise vectors."""
     lr: float = 1e-3
@@ -71,35 +78,36 @@ def load(args: Args) -> tuple[ImageSet, ImageSet]:
 
 def train(
     name: str, training: ImageSet, distance: Callable[[Tensor], float], count: int, args: Args
-) -> RunCurve:
-    """Train with the optimizer called `name` and return its samples and its curve."""
+) -> dict[str, object]:
+    """Train with the optimizer called `name`; give samples and distances by step."""
+    total, batch_size, dim = SIZES[args.scale]
     init = "tflib" if training.shape[1] == 8 else "torch"
-    G, D = build_pair(training.shape, dim=args.dim, latent=args.latent, seed=args.seed, init=init)
+    G, D = build_pair(training.shape, dim=dim, latent=args.latent, seed=args.seed, init=init)
     if name == "ACGD":
         stepper = Simultaneous(ACGD(G.parameters(), D.parameters(), lr=args.lr, rtol=1e-2, max_iter=5))
     else:
         adams = (torch.optim.Adam(net.parameters(), lr=args.lr_adam, betas=(0.5, 0.999)) for net in (G, D))
         stepper = Alternating(*adams)
-    order = BatchOrder(len(training), batch_size=args.batch_size, seed=args.seed)
+    order = BatchOrder(len(training), batch_size=batch_size, seed=args.seed)
     noise = torch.Generator().manual_seed(args.seed)
     shown = torch.randn(count, args.latent, generator=noise)
     steps, distances = [], []
-    for step in tqdm(range(1, args.steps + 1), desc=name, disable=None):
+    for step in tqdm(range(1, total + 1), desc=name, disable=None):
         real = training.batch(order.next())
-        z = torch.randn(args.batch_size, args.latent, generator=noise)
+        z = torch.randn(batch_size, args.latent, generator=noise)
         stepper.step(G, D, Wasserstein(), partial(Batch, real, z))
-        if step % max(1, args.steps // args.checks) == 0 or step == args.steps:
+        if step % max(1, total // args.checks) == 0 or step == total:
             with torch.no_grad():
                 samples = G.eval()(shown)
             G.train()
             steps.append(float(step))
             distances.append(distance(samples))
-    print(f"{name:5s} distance to held-out images {distances[-1]:.4f} after {args.steps} steps")
-    return RunCurve(name, f"{name}, Wasserstein loss", samples[:64].numpy(), steps, distances)
+    return {"samples": samples[:64].numpy(), "steps": steps, "distances": distances}
 
 
 def main(args: Args) -> None:
     """Train twice, draw the figure and decide the claim."""
+    print(__doc__)
     training, held_out = load(args)
     pick = torch.Generator().manual_seed(args.seed)
     count = min(1000, len(held_out))
@@ -107,20 +115,42 @@ def main(args: Args) -> None:
     distance = SlicedWasserstein(reference)
     floor = distance(training.batch(torch.randperm(len(training), generator=pick)[:count]))
     print(f"{training.name}, {len(training)} images; distance of real ones to held-out ones {floor:.4f}")
-    runs = [train(name, training, distance, count, args) for name in ("ACGD", "Adam")]
-    picture = compare_runs(
-        reference[:64].numpy(),
-        runs,
-        floor=floor,
-        distance="sliced Wasserstein distance to held-out images",
-        caption=f"{args.steps} steps of a DCGAN with {args.dim} channels on {training.name}, batches of "
-        f"{args.batch_size}, Wasserstein loss without clipping or penalty. Same weights, batches and noise; "
-        "one seed. Dotted: real training images.",
-    )
-    print("wrote", save(picture, args.out / "cifar10_acgd.png"))
-    ours, adam = (run.distance[-1] for run in runs)
-    print("held if ACGD's last distance is less than half of Adam's")
-    print("claim:", "held" if ours < 0.5 * adam else "did not hold")
+    with Experiment(__file__, args.scale, args.out) as experiment:
+        found = {
+            name: experiment.part(
+                f"{name}-{training.name.split()[0]}-seed{args.seed}-lr{rate:g}",
+                lambda name=name: train(name, training, distance, count, args),
+            )
+            for name, rate in (("ACGD", args.lr), ("Adam", args.lr_adam))
+        }
+        runs = [
+            RunCurve(name, f"{name}, Wasserstein loss", run["samples"], run["steps"], run["distances"])
+            for name, run in found.items()
+        ]
+        ours, adam = (float(run["distances"][-1]) for run in found.values())
+        experiment.find(
+            f"sliced Wasserstein distance to held-out images of {training.name}, ACGD over Adam",
+            ours / adam,
+            "<",
+            0.5,
+        )
+        experiment.keep(
+            reference=reference[:64].numpy(),
+            floor=floor,
+            **{f"{name} {what}": run[what] for name, run in found.items() for what in run},
+        )
+        steps, batch_size, dim = SIZES[args.scale]
+        picture = compare_runs(
+            reference[:64].numpy(),
+            runs,
+            floor=floor,
+            distance="sliced Wasserstein distance to held-out images",
+            caption="Without clipping or penalty ACGD should end at less than half of Adam's distance; here "
+            f"at {ours / adam:.2f} of it. {steps:,} steps of a DCGAN with {dim} channels on {training.name}, "
+            f"batches of {batch_size}, Wasserstein loss; learning rates {args.lr:g} and {args.lr_adam:g}. "
+            "Same weights, batches and noise; one seed. Dotted: real training images.",
+        )
+        experiment.drawn(save(picture, args.out / "cifar10_acgd.png"))
 
 
 if __name__ == "__main__":
