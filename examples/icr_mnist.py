@@ -11,9 +11,10 @@ Command   gamedyn reproduce icr_mnist
           python examples/icr_mnist.py --data-root FOLDER
 Time      5 s at smoke, 5 min at laptop scale on one CPU core; paper: about 30 h there, estimated from single
           steps, not run
-Result    2026-11-22, one core of an Intel Xeon, seed 0. Alone the loss falls to 0.14, SimGD keeps 1.06, and
-          the logits move 6.4 times as far: held. Attacked, the loss rises to 9.3 after training alone, to
-          8.1 after CGD, to 6.7 at the checkpoint: less than the claim asks for, did not hold
+Result    2026-11-22, commit 79ecdfe, one core of an Intel Xeon, seed 0. Alone the loss falls to 0.14, SimGD
+          keeps 1.06, and the logits move 6.4 times as far: held. Attacked, the loss rises to 9.3 after
+          training alone, to 8.1 after CGD, to 6.7 at the checkpoint: less than the claim asks for, did not
+          hold
 Note      What the claim says of the counterattack did not hold at laptop scale. Tried at width 4: step size
           0.03 on one checkpoint, 0.06 on two, always in the order alone, CGD, checkpoint, once with CGD close
           to the checkpoint (8.0, 5.4, 4.8 after 1,000 steps); at width 8, 1,200 steps on: 8.2, 7.1, 8.2.

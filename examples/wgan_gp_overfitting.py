@@ -9,10 +9,10 @@ Claim     as the critic overfits, its losses on training and held-out digits par
 Command   gamedyn reproduce wgan_gp_overfitting
           python examples/wgan_gp_overfitting.py
 Time      7 min of one CPU core (laptop), 5 s (smoke); paper: an estimate of 20 hours of one core, not run
-Result    2026-11-22, one core of an Intel Xeon, 16x16 digits, one seed, did not hold in two of six criteria.
-          With the penalty the gap grows from -0.05 to 0.14 and the held-out curve falls, but the training
-          curve still falls too, by 0.24 over the second half; with clipping a gap of 0.0026 is there at the
-          end but was larger at the start
+Result    2026-11-22, commit 79ecdfe, one core of an Intel Xeon, 16x16 digits, one seed, did not hold in two
+          of six criteria. With the penalty the gap grows from -0.05 to 0.14 and the held-out curve falls,
+          but the training curve still falls too, by 0.24 over the second half; with clipping a gap of
+          0.0026 is there at the end but was larger at the start
 Note      2,000 generator steps are a tenth of the paper's: with the penalty the training curve has come to
           rest by then (2.24 at step 1,550, 2.18 at 2,000) while the held-out one falls on, which is where
           the paper's begins to rise. Tried before: 28x28 digits with DIM 24 in both networks, 600 steps:

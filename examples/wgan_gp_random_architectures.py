@@ -9,12 +9,15 @@ Claim     at nearly every threshold more architectures succeed with WGAN-GP alon
 Command   gamedyn reproduce wgan_gp_random_architectures
           python examples/wgan_gp_random_architectures.py
 Time      5.9 min of one CPU core (laptop), 5 s (smoke); paper: an estimate of 500 hours of a GPU, not run
-Result    to be measured by the gallery's run
+Result    2026-11-22, commit 3ae57bf, one core of an Intel Xeon, n = 8, seed 0, held at all four thresholds:
+          with WGAN-GP alone 5, 2, 1 and 1 architectures come below a half, a quarter, an eighth and a
+          sixteenth of the distance of noise, with the standard GAN alone none
 Note      at equal generator steps, of which WGAN-GP's have five critic steps each. At 400 steps most runs
           have not trained at all, so n is too small and the run too short for more than the sign of the
           paper's table, and the thresholds are nested: one architecture may count at all four. After 200
           steps, tried first, one architecture came below the first three thresholds, with WGAN-GP alone. At
-          first the verdict was the sum of the differences over the four thresholds
+          first the verdict was the sum of the differences over the four thresholds. With other draws of the
+          penalty's points, which did not follow the seed then, the counts were 4, 2, 1 and 1, twice
 
 At smoke and laptop scale the data are scikit-learn's 8x8 digits, the score is the Fréchet distance on a digit
 classifier's features, and success is a distance below a half, a quarter, an eighth or a sixteenth of that of
