@@ -165,7 +165,7 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
             for kind, m in markers.items()
             if kind in shown
         ]
-        panels[-1].legend(handles=handles, loc="best")
+        panels[-1].legend(handles=handles, loc="lower right")
         style.add_caption(
             figure,
             "CIFAR-10 DCGAN (DIM 32, batch 64, no regulariser): what ACGD's solve costs and what comes out. "

@@ -10,15 +10,17 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each package may import of the others; `games` is handed an optimizer, and so on. `atomic` is one file.
+LEAVES = {"atomic", "provenance"}
+"""Single files for all, which import nothing of gamedyn."""
+# What each package may import of the others; `games` is handed an optimizer, and so on.
 ALLOWED = {
     "solvers": set(),
     "optimizers": {"solvers"},
     "dynamics": set(),
     "games": {"dynamics"},
-    "gan": {"atomic", "games", "solvers"},
+    "gan": {*LEAVES, "games", "solvers"},
     "plotting": set(),
-    "experiments": {"atomic"},
+    "experiments": LEAVES,
 }
 
 
@@ -47,6 +49,12 @@ def test_arrows(package):
             parts = name.split(".")
             if parts[0] == "gamedyn" and len(parts) > 1 and parts[1] != "__version__":
                 assert parts[1] in ALLOWED[package] | {package}, f"{path} imports {name}"
+
+
+def test_leaves_import_nothing_of_ours():
+    for leaf in LEAVES:
+        names = imported(ROOT / "gamedyn" / f"{leaf}.py")
+        assert not any(name.split(".")[0] == "gamedyn" for name in names), leaf
 
 
 def test_only_plotting_imports_matplotlib_and_nobody_the_alias():
