@@ -26,7 +26,6 @@ times shorter. At paper scale the images are CIFAR-10's, a stand-in of the same 
 gamedyn does not bring, and --extractor names the features of the distance.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
 from gamedyn.gan.random_architectures import random_architecture
-from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, run_trial
+from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, judged_by, run_trial
 from gamedyn.plotting.curves import paired_scores
 from gamedyn.plotting.style import save
 
@@ -107,17 +106,12 @@ def successes(gan: np.ndarray, ours: np.ndarray) -> list[int]:
     return [int(one.sum()) for one in (gan & ~ours, ours & ~gan, gan & ours, ~(gan | ours))]
 
 
-def judged_by(args: Args) -> str:
-    """Give what tells parts apart that other features judged."""
-    return "" if args.extractor is None else "-" + re.sub(r"\W+", "_", args.extractor)
-
-
 def main(args: Args) -> None:
     """Train every architecture both ways, and count successes at several thresholds."""
     print(__doc__)
     n = SIZES[args.scale]["n"]
     features = features_at(args.scale, args.extractor, device=args.device)
-    which = f"seed{args.seed}-rate{args.rate}{judged_by(args)}"
+    which = f"seed{args.seed}-rate{args.rate}{judged_by(args.extractor)}"
     with Experiment(__file__, args.scale, args.out) as experiment:
         found = {
             method: np.array(

@@ -24,7 +24,6 @@ stand-in for LSUN, which gamedyn does not bring; the initial weights are those o
 size, and --extractor names the features of the distance.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from gamedyn.experiments import Experiment, Scale
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, LSGAN_RMSPROP
-from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, run_trial
+from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, judged_by, run_trial
 from gamedyn.plotting.grids import grids_of_samples
 from gamedyn.plotting.style import save
 
@@ -109,11 +108,6 @@ def outcome(judged: bool, success: bool) -> str:
     return "" if success else " (fails)" if judged else " (undecided)"
 
 
-def judged_by(args: Args) -> str:
-    """Give what tells parts apart that other features judged."""
-    return "" if args.extractor is None else "-" + re.sub(r"\W+", "_", args.extractor)
-
-
 def main(args: Args) -> None:
     """Train all 28 pairs, count the successes of each method, and show samples."""
     print(__doc__)
@@ -121,7 +115,7 @@ def main(args: Args) -> None:
     with Experiment(__file__, args.scale, args.out) as experiment:
         found = {
             (architecture, method): experiment.part(
-                f"{architecture}-{method.split()[0]}-seed{args.seed}-rate{args.rate}{judged_by(args)}",
+                f"{architecture}-{method.split()[0]}-seed{args.seed}-rate{args.rate}{judged_by(args.extractor)}",
                 lambda architecture=architecture, method=method: train(architecture, method, features, args),
             )
             for architecture in VARIANTS

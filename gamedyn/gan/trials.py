@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gamedyn.gan.building import MakeStepper, build_trainer
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.images import ImageSet
 from gamedyn.gan.data.sources import open_images
+from gamedyn.gan.devices import open_device
 from gamedyn.gan.metrics.extractors import open_extractor
 from gamedyn.gan.metrics.frechet import Moments, frechet_distance
 from gamedyn.gan.training import GLOBAL_STREAM
@@ -65,10 +66,10 @@ def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features
     """
     config = resolve(config)
     reference = moments_of_images(open_images(config), features)
-    with tempfile.TemporaryDirectory(prefix="gamedyn-") as folder, ExitStack() as own:
+    device = open_device(config.device)
+    own = torch.random.fork_rng(devices=[] if device.type == "cpu" else [device])
+    with tempfile.TemporaryDirectory(prefix="gamedyn-") as folder, own:
         trainer = build_trainer(config, make_stepper, Path(folder, "run"))
-        on_gpu = trainer.device.type == "cuda"
-        own.enter_context(torch.random.fork_rng(devices=[trainer.device] if on_gpu else []))
         torch.manual_seed(config.seed + GLOBAL_STREAM)
         failure = ""
         for _ in trange(trainer.steps, desc=str(config.architecture), disable=None, leave=False):
@@ -127,6 +128,22 @@ def features_at(scale: str, extractor: str | None = None, *, device: str = "cpu"
             "cifarnet:FOLDER"
         )
     return open_extractor(spec, device=device).features
+
+
+def judged_by(extractor: str | None) -> str:
+    """Give what tells stored trials apart that other features judged.
+
+    Args:
+        extractor: As for `features_at`.
+
+    Returns:
+        The end of a file's name; nothing for a size's own features.
+
+    Example:
+        >>> judged_by(None), judged_by("cifarnet:net")
+        ('', '-cifarnet_net')
+    """
+    return "" if extractor is None else "-" + re.sub(r"\W+", "_", extractor)
 
 
 def images_at(scale: str, data_root: str | None = None, *, size: int = 32) -> dict[str, Any]:
