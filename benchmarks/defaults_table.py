@@ -39,6 +39,15 @@ class Arm:
         part = PARTS[own["curvature_batch"]]
         return f"{limit}, {part} of the fakes" + (", relaxed" if own["precision"] == "relaxed" else "")
 
+    @property
+    def limit(self) -> str:
+        """What ends the solve, in a sign or two: the limit of iterations, or the tolerance."""
+        own = self.settings
+        if own["optimizer"] == "adam":
+            return ""
+        sign = f"{own['max_iter']}" if own["max_iter"] < 100 else f"{own['rtol']:.0e}".replace("e-0", "e−")
+        return sign + ("r" if own["precision"] == "relaxed" else "")
+
     def at(self, step: int) -> list[float]:
         """The distance of each seed at a step, 100 for a run that failed before."""
         found = [{point[0]: point[1] for point in row["curve"]}.get(step) for row in self.rows]
@@ -135,13 +144,16 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
                 if arm.settings["loss"] != loss:
                     continue
                 kind = "adam" if arm.settings["optimizer"] == "adam" else arm.settings["curvature_batch"]
-                values = arm.at(LAST)
+                values, colour = arm.at(LAST), colours[arm.settings["lr"]]
+                place = (arm.cost(ways), statistics.mean(values))
+                panel.annotate(
+                    arm.limit, place, (6, 4), textcoords="offset points", fontsize="x-small", color=colour
+                )
                 panel.errorbar(
-                    arm.cost(ways),
-                    statistics.mean(values),
+                    *place,
                     yerr=statistics.stdev(values) if len(values) > 1 else None,
                     marker=markers[kind],
-                    color=colours[arm.settings["lr"]],
+                    color=colour,
                     markersize=7,
                     capsize=3,
                 )
@@ -169,8 +181,9 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
         style.add_caption(
             figure,
             "CIFAR-10 DCGAN (DIM 32, batch 64, no regulariser): what ACGD's solve costs and what comes out. "
-            "Fréchet distance on a small classifier's features, n = 2,000 (not FID). Bars: one standard "
-            "deviation over seeds, where there are several. Lower left is better.",
+            "Fréchet distance on a small classifier's features, n = 2,000 (not FID). Beside a marker: the limit "
+            "of iterations or the tolerance (r: relaxed precision). Bars: one standard deviation over seeds, "
+            "where there are several. Lower left is better.",
         )
     return figure
 
