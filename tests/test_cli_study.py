@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from gamedyn.cli import main
-from gamedyn.cli.study import grid
 from gamedyn.gan.checkpoints import load_newest
 from gamedyn.gan.runlog import read_log
 from gamedyn.gan.studies import STUDIES
 from gamedyn.gan.studies.sweep import read_rows
+from gamedyn.gan.studies.tables import grid
 
 
 def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
