@@ -181,9 +181,9 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
         style.add_caption(
             figure,
             "CIFAR-10 DCGAN (DIM 32, batch 64, no regulariser): what ACGD's solve costs and what comes out. "
-            "Fréchet distance on a small classifier's features, n = 2,000 (not FID). Beside a marker: the limit "
-            "of iterations or the tolerance (r: relaxed precision). Bars: one standard deviation over seeds, "
-            "where there are several. Lower left is better.",
+            "Fréchet distance on a small classifier's features, n = 2,000 (not FID). Beside a marker: the "
+            "limit of iterations or the tolerance (r: relaxed precision). Bars: one standard deviation over "
+            "seeds, where there are several. Lower left is better.",
         )
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -72,9 +73,15 @@ def test_a_small_study_runs_once_and_is_drawn(tmp_path: Path, capsys: pytest.Cap
     assert all(point["score"] > 0 for row in rows for point in row["curve"])
     assert "| WGAN-GP, Adam | 0.0001 | 1 (0) | 4 |" in capsys.readouterr().out
     assert (tmp_path / "wgan-gp-cifar10.png").stat().st_size > 10_000
+    assert (tmp_path / "wgan-gp-cifar10-samples.png").stat().st_size > 10_000
     before = (tmp_path / "rows.jsonl").read_bytes()
     assert main([*arguments, "--draw"]) == 0
     assert (tmp_path / "rows.jsonl").read_bytes() == before
+
+    shutil.rmtree(tmp_path / "runs" / rows[0]["run"])  # as where another machine did this run
+    capsys.readouterr()
+    assert main([*arguments, "--draw"]) == 0
+    assert "samples: none, since " in capsys.readouterr().out
 
 
 def test_a_killed_study_takes_its_runs_along_and_they_save(tmp_path: Path) -> None:

@@ -206,3 +206,30 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
     )
     figure = score_curves(curves, title=study.title, score=score, caption=caption)
     print(f"picture: {save(figure, folder / f'{study.name}.png')}")
+    draw_samples(study, rows, folder, score)
+
+
+def draw_samples(study: Study, rows: Sequence[Row], folder: Path, score: str) -> None:
+    """Draw what the reported runs generate at their end, where their checkpoints are at hand.
+
+    Args:
+        study: The study.
+        rows: Its finished runs.
+        folder: Where the runs are, and where the picture goes.
+        score: Name of the scores.
+    """
+    from gamedyn.gan.studies.last_samples import last_samples
+    from gamedyn.plotting.grids import grids_of_samples
+    from gamedyn.plotting.style import save
+
+    images = last_samples(study, rows, folder, count=24)
+    if not images:
+        print(f"samples: none, since {folder / 'runs'} holds no last checkpoint of every method")
+        return
+    steps = sorted({row["settings"]["steps"] for own in study.reported(rows).values() for row in own})
+    caption = (
+        f"{study.title}: samples of the same noise at the end, {' or '.join(map('{:,}'.format, steps))} "
+        f"generator steps. Below each grid: {score}, the mean of the last third of the run's scores."
+    )
+    figure = grids_of_samples(images, columns=8, caption=caption)
+    print(f"samples: {save(figure, folder / f'{study.name}-samples.png')}")
