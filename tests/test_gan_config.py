@@ -37,6 +37,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a first moment of ACGD": ({"beta1": 0.5}, ["beta1 0.5", "adam, sgd", "'acgd'"]),
     "a second moment of SGD": ({"optimizer": "sgd", "beta2": 0.9}, ["beta2 0.9", "'sgd'"]),
     "critic steps at once": ({"n_critic": 5}, ["n_critic 5", "'acgd'", "adam, rmsprop or sgd"]),
+    "the generator's own batches at once": (
+        {"generator_batches": 2},
+        ["generator_batches 2", "'acgd'", "adam, rmsprop or sgd"],
+    ),
     "clipping at once": ({"clip": 0.01}, ["clip 0.01", "'acgd'", "adam, rmsprop or sgd"]),
     "clipping and a penalty": ({**ADAM, "clip": 0.01, "gp": 10}, ["clip 0.01", "gp 10", "leave out one"]),
     "clipping and R1": ({**ADAM, "clip": 0.01, "r1": 1}, ["clip 0.01", "r1 1", "leave out one"]),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import LOSSES, GANLoss
 from gamedyn.gan.models import build_pair
+from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.gan.penalties import R1, R2, GradientPenalty, WeightDecay
 from gamedyn.gan.steps import Alternating, Simultaneous, Stepper
 from gamedyn.optimizers import ACGD, AltGD, SimGD
@@ -127,6 +128,42 @@ def test_the_generator_answers_with_the_last_fakes_and_advances_its_statistics_o
     fake = twin(given[-1].latent)
     assert record.loss_generator == pytest.approx(float(-critic(fake).mean().detach()), rel=1e-12)
     for a, b in zip(generator.buffers(), twin.buffers(), strict=True):
+        torch.testing.assert_close(a, b, **EXACT)
+
+
+@pytest.mark.parametrize("name", ["wgan", "rpgan"])
+def test_the_generator_may_move_by_new_batches_of_its_own(name: str) -> None:
+    """Two critic steps on 6 samples each, then a generator's on the 12 of the next two batches."""
+    loss = LOSSES[name]
+    _, critic = pair()
+    generator = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).double()
+    twins = copy.deepcopy((generator, critic))
+    given = batches(4)
+    sgd = [torch.optim.SGD(network.parameters(), lr=0.1) for network in (generator, critic)]
+    stepper = Alternating(*sgd, n_critic=2, generator_batches=2, noise=0.2)
+    torch.manual_seed(4)
+    record = stepper.step(generator, critic, loss, in_turn(given))
+
+    def noise(count: int) -> Tensor:
+        return 0.2 * torch.randn(count, 2, dtype=torch.float64)
+
+    of_generator, of_critic = (torch.optim.SGD(network.parameters(), lr=0.1) for network in twins)
+    torch.manual_seed(4)
+    for batch in given[:2]:
+        real, blur = batch.real + noise(6), noise(6)
+        with frozen_running_statistics(twins[0]):
+            seen = twins[0](batch.latent).detach() + blur
+        of_critic.zero_grad()
+        loss.discriminator(twins[1](real), twins[1](seen)).backward()
+        of_critic.step()
+    real = torch.cat([batch.real for batch in given[2:]]) + noise(12)
+    fake = twins[0](torch.cat([batch.latent for batch in given[2:]])) + noise(12)
+    value = loss.generator(twins[1](fake), twins[1](real))
+    value.backward()
+    of_generator.step()
+    assert record.loss_generator == pytest.approx(float(value.detach()), rel=1e-12)
+    assert_same_weights((generator, critic), twins)
+    for a, b in zip(generator.buffers(), twins[0].buffers(), strict=True):
         torch.testing.assert_close(a, b, **EXACT)
 
 
@@ -280,6 +317,12 @@ def test_frozen_parameters_of_the_critic_stay_frozen() -> None:
 def test_a_wrong_number_of_critic_steps_is_named(wrong: Any) -> None:
     with pytest.raises(ValueError, match=f"n_critic.*{wrong!r}"):
         Alternating(*adams(pair()), n_critic=wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.0, True])
+def test_a_wrong_number_of_generator_batches_is_named(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=f"generator_batches.*{wrong!r}"):
+        Alternating(*adams(pair()), generator_batches=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0.0, -0.01, math.nan])

@@ -219,6 +219,7 @@ def test_unknown_devices_are_refused() -> None:
 REGULARISED: dict[str, dict[str, Any]] = {
     "clipping, five critic steps": {"optimizer": "rmsprop", "loss": "wgan", "clip": 0.01, "n_critic": 5},
     "gradient penalty": {"optimizer": "adam", "loss": "wgan", "gp": 10, "n_critic": 2, "lr_decay": "linear"},
+    "the generator's own batches": {"optimizer": "adam", "generator_batches": 2, "instance_noise": 0.5},
     "one-sided, played at once": {"optimizer": "acgd", "loss": "wgan", "gp": 10, "gp_sides": "one"},
     "pairs with R1 and R2": {"optimizer": "adam", "loss": "rpgan", "r1": 1, "r2": 1, "ema": 0.9},
     "pairs played at once": {"optimizer": "cgd", "loss": "rpgan", "r1": 1},

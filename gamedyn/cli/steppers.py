@@ -63,6 +63,7 @@ def alternating(generator: nn.Module, discriminator: nn.Module, config: TrainCon
         make(generator.parameters(), lr=config.lr),
         make(discriminator.parameters(), lr=config.max_lr),
         n_critic=config.n_critic or 1,
+        generator_batches=config.generator_batches,
         clip=config.clip,
         penalties=penalties(config),
     )

@@ -106,6 +106,8 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
         both = f"optimizer {player!r} moves both players at once: choose adam, rmsprop or sgd"
         if config.n_critic not in {None, 1}:
             yield f"n_critic {config.n_critic} wants several discriminator steps in turn, {both}"
+        if config.generator_batches is not None:
+            yield f"generator_batches {config.generator_batches} is for a generator's step of its own, {both}"
         if config.clip is not None:
             yield f"clip {config.clip:g} acts after each step of the critic alone, {both}"
     part = 1.0 if config.curvature_batch is None else config.curvature_batch

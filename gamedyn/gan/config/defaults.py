@@ -58,7 +58,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     Returns:
         The same settings with no `None` left but where it means "none": `image_size`, `critic_norm`,
-        `clip`, `extractor`, `eval_every`, `threads`, `data_root`, and moments that an optimizer lacks.
+        `generator_batches`, `clip`, `extractor`, `eval_every`, `threads`, `data_root`, and moments that an
+        optimizer lacks.
 
     Raises:
         ValueError: If two of the settings contradict each other; the message names both and the mend.

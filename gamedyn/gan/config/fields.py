@@ -71,6 +71,8 @@ class TrainConfig:
     """Decay of the second moment: 0.999 for adam, 0.99 for acgd and rmsprop."""
     n_critic: int | None = None
     """Discriminator steps to a generator step, each on new samples (adam, rmsprop, sgd); 1 by default."""
+    generator_batches: int | None = None
+    """New batches of a generator step (adam, rmsprop, sgd); by default the discriminator's last batch."""
     rtol: float = 1e-2
     """Relative residual at which a competitive step's linear solve stops (cgd and acgd)."""
     max_iter: int | None = None

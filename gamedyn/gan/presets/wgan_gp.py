@@ -2,9 +2,9 @@
 
 Settings are those of the released code (igul222/improved_wgan_training); Inception Scores are the paper's.
 The curves of its Figure 3 come from scores of 1,000 samples and were read by eye. DCGAN's loss of the
-discriminator is not halved here, to which Adam is all but blind. Generator and discriminator share one batch
-of 64, where the code's residual generator takes 128 and draws classes of its own; its critic's pixels get the
-code's dequantisation noise.
+discriminator is not halved here, to which Adam is all but blind. The
+generator of the residual network moves by two batches of 64 of its own, whose classes are those of real
+batches, where the code draws them evenly; its critic's pixels get the code's dequantisation noise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESNET: dict[str, Any] = {
 }
 DCGAN: dict[str, Any] = {"architecture": "dcgan"}
 CURVES = "gan_cifar.py, Figure 3"
-BLOCKS: dict[str, Any] = {**GP_ADAM, "lr": 2e-4, "beta1": 0.0, "lr_decay": "linear"}
+BLOCKS: dict[str, Any] = {**GP_ADAM, "lr": 2e-4, "beta1": 0.0, "lr_decay": "linear", "generator_batches": 2}
 
 WGAN_GP = {
     "wgan-gp-dcgan": Preset(

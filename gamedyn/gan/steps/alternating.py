@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gamedyn.gan.auxiliary import AuxiliaryClassifier, scores_and_classes
-from gamedyn.gan.batch import Batch
+from gamedyn.gan.batch import Batch, joined
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.gan.noise import noised
@@ -25,14 +25,17 @@ class Alternating(TwoOptimizers):
     """Steps of two `torch.optim` optimizers in turn, the usual way to train a GAN.
 
     A step is `n_critic` steps of the discriminator, each on a batch of its own with fakes cut off from the
-    generator, and then one of the generator, with the fakes (noise and instance noise) of the last of these
-    batches, against the discriminator as it is then. The generator's BatchNorm statistics advance once a
-    step, with these last fakes, and both ways of stepping see the same samples and noise.
+    generator, and then one of the generator, against the discriminator as it is then: with the fakes (noise
+    and instance noise) of the last of these batches, or with those of new batches. The generator's BatchNorm
+    statistics advance once a step, with the fakes that it moves by; without new batches both ways of
+    stepping see the same samples and noise.
 
     Args:
         generator_optimizer: Moves the generator.
         discriminator_optimizer: Moves the discriminator.
         n_critic: Steps of the discriminator to one of the generator.
+        generator_batches: New batches that the generator's step takes, joined; `None` for the fakes of the
+            discriminator's last.
         clip: Bound that all of the discriminator's parameters are clipped to after each of its steps.
         penalties: What the discriminator minimises besides its loss.
         noise: Standard deviation of instance noise on both inputs of the discriminator; an attribute that may
@@ -41,7 +44,8 @@ class Alternating(TwoOptimizers):
             returns scores and class logits.
 
     Raises:
-        ValueError: If `n_critic` is not a whole number of at least 1, or `clip` is not positive.
+        ValueError: If `n_critic` or `generator_batches` is not a whole number of at least 1, or `clip` is
+            not positive.
 
     Example:
         >>> from functools import partial
@@ -58,8 +62,9 @@ class Alternating(TwoOptimizers):
         Wasserstein GANs, 2017, Algorithm 1.
 
     Notes:
-        Algorithm 1 draws new noise for the generator's step; here it answers the critic's last batch, which
-        is what the other steppers do. The code of WGAN-GP has the generator move first, but not in its first
+        Algorithm 1 draws new noise for the generator's step, which is `generator_batches=1`; by default it
+        answers the critic's last batch, which is what the other steppers do. The residual network of the
+        WGAN-GP code takes two batches there. That code has the generator move first, but not in its first
         iteration: the same sequence of steps but for one at the end.
     """
 
@@ -69,15 +74,20 @@ class Alternating(TwoOptimizers):
         discriminator_optimizer: Optimizer,
         *,
         n_critic: int = 1,
+        generator_batches: int | None = None,
         clip: float | None = None,
         penalties: Sequence[Penalty] = (),
         noise: float = 0.0,
         auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
-        if type(n_critic) is not int or n_critic < 1:
-            raise ValueError(f"n_critic must be a whole number of at least 1, got {n_critic!r}")
+        for name, count in (("n_critic", n_critic), ("generator_batches", generator_batches)):
+            if count is None and name == "generator_batches":
+                continue
+            if type(count) is not int or count < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
         super().__init__(generator_optimizer, discriminator_optimizer)
         self.n_critic = n_critic
+        self.generator_batches = generator_batches
         self.clip = None if clip is None else positive(clip, "clip")
         self.penalties = tuple(penalties)
         self.noise = noise
@@ -92,7 +102,7 @@ class Alternating(TwoOptimizers):
             generator: Player 0.
             discriminator: Player 1.
             loss: The game.
-            draw: Gives the next batch; called `n_critic` times.
+            draw: Gives the next batch; called `n_critic` times, and for every new batch of the generator.
 
         Returns:
             Both losses, the discriminator's of its last step.
@@ -103,22 +113,31 @@ class Alternating(TwoOptimizers):
         """
         for left in reversed(range(self.n_critic)):
             batch = draw()
-            real, noise = noised(batch, self.noise)
-            with ExitStack() as unseen:
-                if left:  # only the last fakes lead back to the generator, and count in its statistics
-                    unseen.enter_context(torch.no_grad())
-                    unseen.enter_context(frozen_running_statistics(generator))
-                fake = batch.generated(generator)
-                fake = fake if noise is None else fake + noise
+            # only the fakes that the generator moves by lead back to it, and count in its statistics
+            kept = not left and self.generator_batches is None
+            real, fake = self._samples(generator, batch, kept=kept)
             discriminator_loss = self._of_discriminator(discriminator, loss, batch, real, fake.detach())
             move(self.discriminator_optimizer, discriminator_loss)
             if self.clip is not None:
                 clip_weights(discriminator, self.clip)
+        if self.generator_batches is not None:
+            batch = joined([draw() for _ in range(self.generator_batches)])
+            real, fake = self._samples(generator, batch, kept=True)
         # Only the way through the discriminator to its input is wanted now, not its weights' gradients.
         with without_gradients(discriminator):
             generator_loss = self._of_generator(discriminator, loss, batch, real, fake)
             move(self.generator_optimizer, generator_loss)
         return StepRecord(float(generator_loss.detach()), float(discriminator_loss.detach()))
+
+    def _samples(self, generator: nn.Module, batch: Batch, *, kept: bool) -> tuple[Tensor, Tensor]:
+        """Return real and generated samples with their noise; the latter with their graph if it is kept."""
+        real, noise = noised(batch, self.noise)
+        with ExitStack() as unseen:
+            if not kept:
+                unseen.enter_context(torch.no_grad())
+                unseen.enter_context(frozen_running_statistics(generator))
+            fake = batch.generated(generator)
+            return real, fake if noise is None else fake + noise
 
     def _of_discriminator(
         self, discriminator: nn.Module, loss: GANLoss, batch: Batch, real: Tensor, fake: Tensor
