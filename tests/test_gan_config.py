@@ -28,6 +28,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "levels of points": ({"dataset": "ring", "dequantise": True}, ["dequantise", "'ring'"]),
     "part without products": ({"optimizer": "adam", "curvature_batch": 0.5}, ["curvature_batch", "'adam'"]),
     "precision without products": ({"optimizer": "sgd", "precision": "relaxed"}, ["precision", "'sgd'"]),
+    "a tolerance without a solve": ({**ADAM, "rtol": 1e-3}, ["rtol 0.001", "'adam'", "cgd or acgd"]),
+    "a limit without a solve": (
+        {"optimizer": "simgd", "max_iter": 5},
+        ["max_iter 5", "'simgd'", "cgd or acgd"],
+    ),
     "channels of points": ({"dataset": "ring", "channels_last": True}, ["channels_last", "'ring'"]),
     "a batch of one image": ({"batch_size": 1}, ["batch_size", "digits", "at least 2"]),
     "an index without its set": (

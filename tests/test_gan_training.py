@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.building import build_trainer
-from gamedyn.gan.config import TrainConfig, resolve
+from gamedyn.gan.config import COMPETITIVE, TrainConfig, resolve
 from gamedyn.gan.data import ImageSource
 from gamedyn.gan.data.images import image_set
 from gamedyn.gan.devices import open_device
@@ -37,8 +37,9 @@ def settings(**changes: Any) -> TrainConfig:
         "log_every": 1,
         "sample_every": 3,
         "checkpoint_every": 3,
-        "max_iter": 4,
     }
+    if changes.get("optimizer", "acgd") in COMPETITIVE:
+        base["max_iter"] = 4
     return resolve(TrainConfig(**(base | changes)))
 
 

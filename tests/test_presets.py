@@ -16,7 +16,7 @@ from gamedyn.gan.config import TrainConfig, read_config, resolve
 from gamedyn.gan.presets import PRESETS
 from gamedyn.gan.runlog import read_log
 
-TINY = ["--dataset", "digits", "--batch-size", 4, "--dim", 4, "--latent", 3, "--threads", 1, "--max-iter", 3]
+TINY = ["--dataset", "digits", "--batch-size", 4, "--dim", 4, "--latent", 3, "--threads", 1]
 SCORED = ["--extractor", "extractor_of_tests:pixels", "--eval-samples", 20]
 
 

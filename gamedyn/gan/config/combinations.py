@@ -19,6 +19,8 @@ COMPETITIVE = frozenset({"cgd", "acgd"})
 SMOOTHABLE = frozenset({"minimax", "non-saturating"})
 """The losses whose discriminator has a target for real samples that can be smoothed."""
 NOT_SEPARABLE = frozenset({"rpgan"})
+UNUSED = {"rtol": 1e-2, "max_iter": 20, "curvature_batch": 1.0, "precision": "float32"}
+"""What settings of a linear solve are where nothing is solved: their defaults."""
 MOMENTS: dict[str, frozenset[str]] = {
     "beta1": frozenset({"adam", "sgd"}),
     "beta2": frozenset({"adam", "rmsprop", "acgd"}),
@@ -96,11 +98,11 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
                 "leave it out"
             )
     if player not in COMPETITIVE:
-        for name, without in (("curvature_batch", 1.0), ("precision", "float32")):
-            if (value := getattr(config, name)) != without:
+        for name, unused in UNUSED.items():
+            if (value := getattr(config, name)) != unused:
                 yield (
-                    f"{name} {value} is for the products of a linear solve and optimizer {player!r} solves "
-                    "nothing: choose cgd or acgd, or leave it out"
+                    f"{name} {value} is a setting of a linear solve and optimizer {player!r} solves nothing: "
+                    "choose cgd or acgd, or leave it out"
                 )
     if player not in ALTERNATING:
         both = f"optimizer {player!r} moves both players at once: choose adam, rmsprop or sgd"
