@@ -45,7 +45,7 @@ def trajectory(optimizer: Steppable, closure: Callable[[], Any], steps: int) -> 
         The iterates in float64; each player's parameters flattened and joined in the optimizer's order.
 
     Raises:
-        ValueError: If a parameter group belongs to no player.
+        ValueError: If a parameter group belongs to no player, or to a third one.
 
     Example:
         >>> from gamedyn.games import Bilinear
@@ -62,6 +62,8 @@ def trajectory(optimizer: Steppable, closure: Callable[[], Any], steps: int) -> 
             f"every parameter group of {type(optimizer).__name__} must carry a 'player'; "
             "take an optimizer of gamedyn.optimizers"
         )
+    if strangers := {group["player"] for group in groups} - {0, 1}:
+        raise ValueError(f"a trajectory is of players 0 and 1, the groups also name {sorted(strangers)}")
     players = [[p for g in groups if g["player"] == i for p in g["params"]] for i in (0, 1)]
 
     def position(player: int) -> Array:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -42,8 +42,8 @@ Curvature: TypeAlias = ScoreCurvature | AutogradCurvature | PairedCurvature
 class GANClosure:
     """One batch of a game: a closure, and its linearisation by structure.
 
-    BatchNorm's running statistics advance with the first evaluation only, so once a step also where an
-    optimizer asks again (`AltGD`).
+    Where an optimizer asks again (`AltGD`), the game is the same: what the networks draw (dropout) is drawn
+    alike, and BatchNorm's running statistics have advanced with the first evaluation.
 
     Args:
         objective: The game.
@@ -58,7 +58,7 @@ class GANClosure:
         self._batch = batch
         self._real, self._noise = noised(batch, objective.noise)
         self._penalties = with_draws(objective.penalties, self._real)
-        self._evaluated = False
+        self._drawn: list[Tensor] | None = None
 
     def __call__(self) -> Losses:
         """Evaluate the losses.
@@ -67,18 +67,14 @@ class GANClosure:
             One scalar (zero-sum) or one loss per player, carrying their graphs.
         """
         game = self._objective
-        with ExitStack() as frozen:
-            if self._evaluated:
-                for network in (game.generator, game.discriminator):
-                    frozen.enter_context(frozen_running_statistics(network))
-            self._evaluated = True
+        with self._again():
             fake = self._seen(self._batch.generated(game.generator))
             real_scores, real_classes = scores_and_classes(game.discriminator(self._real))
             fake_scores, fake_classes = scores_and_classes(game.discriminator(fake))
             losses = game.loss(real_scores, fake_scores)
             if real_classes is not None and fake_classes is not None:
                 losses = game.auxiliary.joined(losses, real_classes, fake_classes, self._batch)
-        penalty = total_penalty(self._penalties, game.discriminator, self._real, fake)
+            penalty = total_penalty(self._penalties, game.discriminator, self._real, fake)
         return losses if penalty is None else penalised(losses, penalty)
 
     def _seen(self, fake: Tensor) -> Tensor:
@@ -89,11 +85,12 @@ class GANClosure:
         """Evaluate the game once, with its gradients and mixed products.
 
         Args:
-            x: The generator's parameters.
-            y: The discriminator's parameters.
+            x: Player 0's parameters, of the generator.
+            y: Player 1's parameters, of the discriminator.
 
         Returns:
-            The linearisation; None for a loss that is not separable, under autocast, or without parameters.
+            The linearisation; None for a loss that is not separable, under autocast, without parameters, or
+            where a player owns anything but parameters of its own network.
         """
         game = self._objective
         if not x or not y:  # one player is frozen as a whole: nothing is coupled
@@ -101,9 +98,34 @@ class GANClosure:
         game.warn_of_third_derivatives()
         if game.note_classes(self._batch) or "loss" in game.fallbacks:
             return None
+        if game.note_players(x, y, self._real, self._batch.latent):
+            return None
         if torch.is_autocast_enabled(self._batch.latent.device.type):
             return None
-        self._evaluated = True
+        with self._again():
+            return self._linearise(x, y)
+
+    @contextmanager
+    def _again(self) -> Iterator[None]:
+        """Repeat the first evaluation: what it drew, and no second advance of running statistics."""
+        device = self._batch.latent.device
+        devices = [device] if device.type == "cuda" else []
+        if self._drawn is None:
+            self._drawn = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+            yield
+            return
+        with ExitStack() as same:
+            same.enter_context(torch.random.fork_rng(devices))
+            torch.set_rng_state(self._drawn[0])
+            for place, state in zip(devices, self._drawn[1:], strict=True):
+                torch.cuda.set_rng_state(state, place)
+            for network in (self._objective.generator, self._objective.discriminator):
+                same.enter_context(frozen_running_statistics(network))
+            yield
+
+    def _linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation:
+        """Evaluate the game once by the structure of its networks."""
+        game = self._objective
         generator = game.linearised_generator(self._batch.latent, x)
         seen = self._seen(generator.output)
         real = Real(game, self._real, y)

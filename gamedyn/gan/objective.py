@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import get_args
 
@@ -20,6 +20,7 @@ from gamedyn.gan.curvature.precision import relaxed_dtype
 from gamedyn.gan.curvature.retrace import Retrace
 from gamedyn.gan.curvature.rule import UnsupportedError
 from gamedyn.gan.curvature.subbatch import FirstColumns, FirstRows, ImageMap, MixedDerivative
+from gamedyn.gan.curvature.trace import is_hooked
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.penalties import Penalty
 from gamedyn.gan.penalties.slopes import misleading_layers
@@ -116,7 +117,7 @@ class GANObjective:
         """Why a network (or the loss) is differentiated by autograd, or a part of the fakes costs as much as
         all of them; empty where neither is so."""
         self._traces = {"generator": Retrace(), "discriminator": Retrace()}
-        self._refused: dict[str, tuple[tuple[int, bool], ...]] = {}
+        self._refused: dict[str, tuple[Hashable, ...]] = {}
         if not getattr(loss, "separable", False):
             if not getattr(loss, "paired", False):
                 self.fallbacks["loss"] = f"{type(loss).__name__} does not say that it is separable"
@@ -200,6 +201,19 @@ class GANObjective:
                 stacklevel=2,
             )
 
+    def note_players(self, x: Sequence[Tensor], y: Sequence[Tensor], *inputs: Tensor) -> bool:
+        """Note that players who own other tensors than their network's are left to autograd; say whether."""
+        self.fallbacks.pop("players", None)
+        networks, players = (self.generator.parameters(), self.discriminator.parameters()), (x, y)
+        (of_g, of_d), (of_x, of_y) = ([{id(p) for p in own} for own in pair] for pair in (networks, players))
+        if of_x <= of_g - of_d and of_y <= of_d - of_g and not any(value.requires_grad for value in inputs):
+            return False
+        self.fallbacks["players"] = (
+            "player 0 is not the generator alone, or player 1 not the discriminator alone: the game is "
+            "differentiated by autograd as a whole"
+        )
+        return True
+
     def note_part(self, *maps: ImageMap | MixedDerivative) -> None:
         """Note why products on a part of the fakes cost as much as on all, where they do."""
         self.fallbacks.pop("curvature_batch", None)
@@ -208,7 +222,7 @@ class GANObjective:
                 self.fallbacks["curvature_batch"] = one.reason
 
     def _linearised(self, name: str, network: nn.Module, value: Tensor) -> LinearisedNetwork | None:
-        key = tuple((id(module), module.training) for module in network.modules())
+        key = (value.shape, *((id(m), m.training, is_hooked(m)) for m in network.modules()))
         if self._refused.get(name) == key:
             return None
         self.fallbacks.pop(name, None)

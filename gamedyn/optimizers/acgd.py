@@ -108,17 +108,13 @@ class ACGD(CompetitiveOptimizer):
             TypeError: For parameters that are not real dense tensors.
             ValueError: For an unknown player, a parameter with two owners or a wrong option.
         """
-        group = {**self.defaults, **param_group} if isinstance(param_group, dict) else self.defaults
-        if not 0.0 <= group["beta"] < 1.0:
-            raise ValueError(f"Invalid beta: {group['beta']} (must be in [0, 1))")
-        if not 0.0 <= group["eps"] < math.inf:
-            raise ValueError(f"Invalid eps: {group['eps']} (must be a finite number >= 0)")
-        if group["scaling"] not in _SCALINGS:
-            raise ValueError(f"Invalid scaling: {group['scaling']!r} (choose one of {', '.join(_SCALINGS)})")
+        _check({**self.defaults, **param_group} if isinstance(param_group, dict) else self.defaults)
         super().add_param_group(param_group)
 
     def _metric(self, gradients: Sequence[Vector]) -> Metric:
         """RMS: each coordinate's learning rate over its root mean square gradient."""
+        for group in self.param_groups:  # a user may have changed what they hold
+            _check(group)
         rates: list[Scaling] = []
         state: list[tuple[Tensor, dict[str, Any]]] = []
         for player, gradient in enumerate(gradients):
@@ -154,3 +150,12 @@ def _adapt(
     if group["eps"] == 0.0:  # a coordinate that never had a gradient does not move
         size = torch.where(root_mean_square > 0.0, size, 0.0)
     return size, {"step": step, "root_mean_square": root_mean_square}
+
+
+def _check(group: dict[str, Any]) -> None:
+    if not 0.0 <= group["beta"] < 1.0:
+        raise ValueError(f"Invalid beta: {group['beta']} (must be in [0, 1))")
+    if not 0.0 <= group["eps"] < math.inf:
+        raise ValueError(f"Invalid eps: {group['eps']} (must be a finite number >= 0)")
+    if group["scaling"] not in _SCALINGS:
+        raise ValueError(f"Invalid scaling: {group['scaling']!r} (choose one of {', '.join(_SCALINGS)})")

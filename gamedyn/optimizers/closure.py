@@ -113,9 +113,16 @@ def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Seque
 
     Returns:
         Gradients, and mixed products by reverse-over-reverse differentiation.
+
+    Raises:
+        TypeError: If a gradient is sparse.
     """
     of_losses = losses if isinstance(losses, tuple) else (losses,)
     gradients = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
+    if any(derivative.layout is not torch.strided for gradient in gradients for derivative in gradient):
+        raise TypeError(
+            "a gradient is sparse, and torch cannot differentiate it again: build the layer with sparse=False"
+        )
     # in a general-sum game the mixed terms need the cross gradients, ∇_y f and ∇ₓg
     f_x, f_y = gradients[0][: len(x)], gradients[0][len(x) :]
     g_x, g_y = gradients[-1][: len(x)], gradients[-1][len(x) :]

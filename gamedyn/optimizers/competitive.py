@@ -17,6 +17,7 @@ from gamedyn.solvers import (
     Solution,
     solve,
 )
+from gamedyn.solvers.options import check_options
 from gamedyn.solvers.vectors import Scaling, Vector, add_, clone, norm, scale_, scaled, unit
 
 Metric: TypeAlias = tuple[list[Scaling], list[tuple[Tensor, dict[str, Any]]]]
@@ -111,7 +112,7 @@ class CompetitiveOptimizer(GameOptimizer):
     def _propose(self, evaluation: Evaluation) -> Proposal:
         x, y = self.players
         game = evaluation.linearised(x, y).reduced(self._reduce)
-        solver = SolverOptions(**{name: self.param_groups[0][name] for name in SolverOptions._fields})
+        solver = self._solver()
         rates, state = self._metric([game.gradient_x, game.gradient_y])
         scales = [_roots(player) for player in rates]
         system = game.system(*scales)
@@ -136,6 +137,19 @@ class CompetitiveOptimizer(GameOptimizer):
             solution.converged, solution.iterations, solution.residual, solution.products, reason=reason
         )
         return Proposal(points, state, report)
+
+    def _solver(self) -> SolverOptions:
+        """Return the solver's options as the groups hold them now, which a user may have changed."""
+        first, *others = self.param_groups
+        for name in SolverOptions._fields:
+            if wrong := [group[name] for group in others if group[name] != first[name]]:
+                raise ValueError(
+                    f"{name} is {first[name]!r} in one group and {wrong[0]!r} in another: the players solve "
+                    "one system together, so set it in every group"
+                )
+        solver = SolverOptions(**{name: first[name] for name in SolverOptions._fields})
+        _check(solver)
+        return solver
 
     def _guess(self, x: Sequence[Tensor], scale: Scaling) -> Vector | None:
         """Return player 0's last move in today's scaled variable: a changed rate leaves it as it was."""
@@ -168,13 +182,10 @@ def _roots(rates: Scaling) -> list[Tensor | float]:
 
 def _check(solver: SolverOptions) -> None:
     for name in ("rtol", "atol"):
-        value = getattr(solver, name)
-        if not 0.0 <= value < math.inf:
-            raise ValueError(f"Invalid {name}: {value} (must be a finite number >= 0)")
-    for name in ("max_iter", "check_every", "restart"):
-        value = getattr(solver, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"Invalid {name}: {value} (must be an integer >= 1)")
+        if (value := getattr(solver, name)) == math.inf:
+            raise ValueError(f"Invalid {name}: {value} (must be finite)")
+    counts = {name: getattr(solver, name) for name in ("max_iter", "check_every", "restart")}
+    check_options(rtol=solver.rtol, atol=solver.atol, **counts)
     if solver.engine not in ENGINES:
         raise ValueError(f"Invalid engine: {solver.engine!r} (choose one of {', '.join(ENGINES)})")
     if not isinstance(solver.warm_start, bool):

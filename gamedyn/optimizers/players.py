@@ -1,10 +1,13 @@
 """Who owns which parameter: from constructor arguments to parameter groups that carry a player."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+
+from gamedyn.optimizers.report import SkipStep
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 """What a player's parameters may be given as: tensors, named tensors or group dicts."""
@@ -20,6 +23,8 @@ _FOREIGN = {
     "differentiable": "the step runs without recording gradients",
     "weight_decay": "add the penalty to the loss inside the closure",
     "momentum": "the methods here have no momentum",
+    "betas": "there is no first moment; ACGD's second one decays by beta",
+    "amsgrad": "ACGD's second moment is RMSProp's",
     "nesterov": "the methods here have no momentum",
 }
 
@@ -150,10 +155,10 @@ def current_lr(lr: float | Tensor) -> float:
         lr: A number or a one-element tensor.
 
     Returns:
-        The number; 0 where a schedule that ends at zero has ended below it by rounding. NaN and infinity
-        pass: they make the update NaN or infinite, so the step is skipped.
+        The number; 0 where a schedule that ends at zero has ended below it by rounding.
 
     Raises:
+        SkipStep: If it is NaN or infinite.
         ValueError: If it is negative.
 
     Example:
@@ -163,6 +168,8 @@ def current_lr(lr: float | Tensor) -> float:
     value = float(lr)
     if value < -_ROUNDING:
         raise ValueError(f"Invalid learning rate: {value} (must be >= 0): has a schedule gone below zero?")
+    if not math.isfinite(value):
+        raise SkipStep(f"the learning rate is {value}")
     return 0.0 if value < 0.0 else value
 
 

@@ -14,7 +14,7 @@ class StepReport:
         residual: The true relative residual of the solve (0 where there is nothing to solve, NaN if skipped).
         products: Products with the mixed Hessian, each about the price of one gradient.
         skipped: Whether the step changed nothing because something was not finite.
-        skipped_total: Steps skipped by this optimizer so far.
+        skipped_total: Steps skipped by this optimizer so far; a loaded state does not bring any.
         reason: A sentence on why the step was skipped or the solve did not converge; empty otherwise.
 
     Example:

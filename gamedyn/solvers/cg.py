@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+from gamedyn.solvers.options import check_options
 from gamedyn.solvers.scalars import Flag, Measure, amplification, ratio, read
-from gamedyn.solvers.solution import Result, Solution
+from gamedyn.solvers.solution import Result, Solution, relative
 from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit
 from gamedyn.solvers.vectors import zeros_like as zeros
 
@@ -90,7 +91,7 @@ def cg(
         The solution, how the solve ended, the iterations, the true relative residual and the products.
 
     Raises:
-        ValueError: If `check_every` is below 1.
+        ValueError: If a tolerance is no number of at least 0, or `check_every` is below 1.
 
     Example:
         >>> import torch
@@ -142,10 +143,9 @@ def conjugate_gradients(
         How the solve ended, the iterations taken and the true relative residual.
 
     Raises:
-        ValueError: If `check_every` is below 1.
+        ValueError: If a tolerance is no number of at least 0, or `check_every` is below 1.
     """
-    if check_every < 1:
-        raise ValueError(f"Invalid check_every: {check_every} (must be an integer >= 1)")
+    check_options(rtol=rtol, atol=atol, check_every=check_every)
     begun = system.start(x0, lazily=check_every > 1)
     rhs_norm, size, doubt = read(system.rhs_norm, begun, system.doubt())
     if not math.isfinite(size):
@@ -163,11 +163,11 @@ def conjugate_gradients(
             if not math.isfinite(size):
                 return Result.NONFINITE, iterations, math.inf
             if size + doubt <= threshold or size == rhs_norm == 0.0:
-                return Result.CONVERGED, iterations, _relative(size, rhs_norm)
+                return Result.CONVERGED, iterations, relative(size, rhs_norm)
             if spent:
-                return Result.TRUNCATED, iterations, _relative(size, rhs_norm)
+                return Result.TRUNCATED, iterations, relative(size, rhs_norm)
             if not size > doubt or size > 0.5 * verified:
-                return Result.STAGNATED, iterations, _relative(size, rhs_norm)
+                return Result.STAGNATED, iterations, relative(size, rhs_norm)
             verified = math.inf if was_estimated else size  # an estimate that was off is no stagnation
             direction, slope = clone(system.residual), size * size
         system.relax(threshold, size)
@@ -198,7 +198,7 @@ def conjugate_gradients(
         iterations += count if was_sound and not was_refused else int(made)
         if was_refused:
             size, _ = system.settle(threshold, size, doubt)
-            return Result.BREAKDOWN, iterations, _relative(size, rhs_norm)
+            return Result.BREAKDOWN, iterations, relative(size, rhs_norm)
         if not was_sound:
             was_estimated = system.estimated
             system.restore()
@@ -206,16 +206,7 @@ def conjugate_gradients(
             if was_estimated and math.isfinite(size):
                 direction, slope = clone(system.residual), size * size
                 continue
-            return Result.NONFINITE, iterations, _relative(size, rhs_norm)
-
-
-def _relative(size: float, rhs_norm: float) -> float:
-    """Return a residual relative to the right-hand side; 0 for an exact solve of a zero right-hand side."""
-    if not math.isfinite(size):
-        return math.inf
-    if rhs_norm == 0.0:
-        return 0.0 if size == 0.0 else math.inf
-    return size / rhs_norm
+            return Result.NONFINITE, iterations, relative(size, rhs_norm)
 
 
 class _LinearSystem:

@@ -148,7 +148,7 @@ def krylov(
     def verdict(iterate: Vector) -> Vector:
         return iterate if all(finite) else [torch.full_like(tensor, math.nan) for tensor in iterate]
 
-    if threshold == 0.0:  # by its floor above, only for a zero right-hand side
+    if not rhs or threshold == 0.0:  # by its floor above, only for a right-hand side of nothing or of zeros
         return zeros_like(rhs), 0
     iterate = zeros_like(rhs) if x0 is None else x0
     with engine.on_current_stream():

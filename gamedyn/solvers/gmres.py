@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gamedyn.solvers.cg import Operator
 from gamedyn.solvers.mixed_hessian import RELAXATION
+from gamedyn.solvers.options import check_options
 from gamedyn.solvers.scalars import Measure, amplification, ratio, read
-from gamedyn.solvers.solution import Result, Solution
+from gamedyn.solvers.solution import Result, Solution, relative
 from gamedyn.solvers.vectors import Scalar, Vector, add_, clone, precision, scale_, unit, zeros_like
 
 
@@ -52,7 +53,7 @@ def gmres(
         The solution, how the solve ended, the iterations, the true relative residual and the products.
 
     Raises:
-        ValueError: If `check_every` is below 1.
+        ValueError: If a tolerance is no number of at least 0, or `check_every` or `restart` is below 1.
 
     Example:
         >>> import torch
@@ -65,8 +66,7 @@ def gmres(
         Saad and Schultz (1986), GMRES: a generalized minimal residual algorithm for solving nonsymmetric
         linear systems. Simoncini and Szyld (2003), Theory of inexact Krylov subspace methods.
     """
-    if check_every < 1:
-        raise ValueError(f"Invalid check_every: {check_every} (must be an integer >= 1)")
+    check_options(rtol=rtol, atol=atol, check_every=check_every, restart=restart)
     scale = unit(rhs)
     target = scale_(clone(rhs), 1.0 / scale)
     if max_iter is None:
@@ -119,10 +119,8 @@ def gmres(
             ended = Result.STAGNATED if at_rounding else Result.BREAKDOWN
         elif improved > 0.999 * previous:
             ended = Result.STAGNATED
-    relative = error / size if size > 0.0 else (0.0 if error == 0.0 else math.inf)
-    return Solution(
-        scale_(iterate, scale), result, iterations, relative, measured.products + counted, counted
-    )
+    products = measured.products + counted
+    return Solution(scale_(iterate, scale), result, iterations, relative(error, size), products, counted)
 
 
 class _Measured:

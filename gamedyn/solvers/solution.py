@@ -1,5 +1,6 @@
 """What a solve returns: the value, and a truthful word about it."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -58,3 +59,24 @@ class Solution(Generic[Value]):
     def converged(self) -> bool:
         """Whether the *true* residual meets the tolerance."""
         return self.result is Result.CONVERGED
+
+
+def relative(residual: float, size: float) -> float:
+    """Return a residual's norm relative to the right-hand side's.
+
+    Args:
+        residual: The norm of the residual.
+        size: The norm of the right-hand side.
+
+    Returns:
+        The quotient; 0 for an exact solve of a zero right-hand side, infinite for any other and for NaN.
+
+    Example:
+        >>> relative(1.0, 4.0), relative(0.0, 0.0), relative(math.nan, 1.0)
+        (0.25, 0.0, inf)
+    """
+    if not math.isfinite(residual):
+        return math.inf
+    if size == 0.0:
+        return 0.0 if residual == 0.0 else math.inf
+    return residual / size

@@ -7,8 +7,9 @@ from gamedyn.solvers.cg import conjugate_gradients
 from gamedyn.solvers.engines import ArrayEngine, krylov, load_engine
 from gamedyn.solvers.general_sum import GeneralSumSystem
 from gamedyn.solvers.gmres import gmres
+from gamedyn.solvers.options import check_options
 from gamedyn.solvers.scalars import read
-from gamedyn.solvers.solution import Result, Solution
+from gamedyn.solvers.solution import Result, Solution, relative
 from gamedyn.solvers.vectors import Vector, add_, clone, norm, scale_, zeros_like
 from gamedyn.solvers.zero_sum import ZeroSumSystem
 
@@ -52,8 +53,8 @@ def solve(
         The pair `(ξ, υ)` of scaled steps, how the solve ended and the true relative residual.
 
     Raises:
-        ValueError: For an unknown engine, tensors on another device than the engine's, or a `check_every`
-            below 1.
+        ValueError: For an unknown engine, tensors on another device than the engine's, a tolerance that is no
+            number of at least 0, or a `check_every` or `restart` below 1.
         RuntimeError: If cupy is not installed or finds no CUDA device.
 
     Example:
@@ -68,6 +69,7 @@ def solve(
     References:
         Schäfer and Anandkumar (2019), Competitive Gradient Descent, section 3.
     """
+    check_options(rtol=rtol, atol=atol, check_every=check_every, restart=restart)
     atol = atol / system.unit
     x0 = None if x0 is None else scale_(clone(x0), 1.0 / system.unit)
     foreign = None if engine == "torch" else load_engine(engine) if isinstance(engine, str) else engine
@@ -105,7 +107,7 @@ def _zero_sum(
     )
     error, doubt = read(system.adopt(iterate), system.doubt())
     result = _judge(error, doubt, threshold, iterations >= max_iter)
-    return Solution(system.steps, result, iterations, _relative(error, size), system.products)
+    return Solution(system.steps, result, iterations, relative(error, size), system.products)
 
 
 def _general_sum(
@@ -153,7 +155,7 @@ def _general_sum(
     (doubt,) = read(system.doubt(iterate))
     result = _judge(error, doubt, threshold, iterations >= max_iter)
     steps = system.steps(iterate if result is not Result.NONFINITE else zeros_like(rhs))
-    return Solution(steps, result, iterations, _relative(error, size), system.products)
+    return Solution(steps, result, iterations, relative(error, size), system.products)
 
 
 def _judge(error: float, doubt: float, threshold: float, spent: bool) -> Result:
@@ -163,9 +165,3 @@ def _judge(error: float, doubt: float, threshold: float, spent: bool) -> Result:
     if error + doubt <= threshold or error == threshold == 0.0:
         return Result.CONVERGED
     return Result.TRUNCATED if spent else Result.STAGNATED
-
-
-def _relative(error: float, size: float) -> float:
-    if size > 0.0:
-        return error / size
-    return 0.0 if error == 0.0 else math.inf

@@ -96,15 +96,17 @@ def absolute_sum(*vectors: Sequence[Tensor]) -> float:
 
 
 def unit(*vectors: Sequence[Tensor]) -> float:
-    """Return the power of two next to the mean magnitude, and 1 for zero vectors.
+    """Return the power of two next to the largest magnitude; 1 for zero vectors, and for NaN and infinity.
 
-    Dividing by it is exact and brings the squares of gradients of any size into the range of float32.
+    Dividing by it is exact and brings the squares of gradients of any size into the range of their dtype.
     """
-    count = sum(tensor.numel() for vector in vectors for tensor in vector)
-    total = absolute_sum(*vectors)
-    if total == 0.0 or not math.isfinite(total):
+    tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
+    largest = max(_read(torch._foreach_norm(tensors, math.inf)), default=0.0) if tensors else 0.0
+    if largest == 0.0 or not math.isfinite(largest):
         return 1.0
-    return 2.0 ** max(-120, min(120, math.frexp(total / count)[1]))
+    # so that its inverse, and what it scales, are numbers of the narrowest dtype
+    reach = 1000 if all(tensor.dtype is torch.float64 for tensor in tensors) else 120
+    return 2.0 ** max(-reach, min(reach, math.frexp(largest)[1]))
 
 
 def precision(vector: Sequence[Tensor]) -> float:

@@ -134,8 +134,8 @@ class BatchNorm(Normalisation):
         if self.fixed and self.module.running_mean is not None and self.module.running_var is not None:
             mean, variance = self.module.running_mean, self.module.running_var
         else:
-            if value.numel() == value.shape[1]:
-                raise UnsupportedError("one value per channel has no batch statistics")
+            if value.numel() <= value.shape[1]:
+                raise UnsupportedError("less than two values per channel have no batch statistics")
             axes = [0, *range(2, value.dim())]
             # not by torch's own kernel, whose `x̂ = a (1/s) − μ/s` cancels where a mean is large
             variance, mean = torch.var_mean(value, axes, correction=0)

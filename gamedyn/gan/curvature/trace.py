@@ -42,7 +42,10 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         graph.output(last)
         return graph, dict(root.named_modules())
     try:
-        return Tracer().trace(root), dict(root.named_modules())
+        with torch.enable_grad():  # as a forward pass that is to be differentiated; contexts show against it
+            return Tracer().trace(root), dict(root.named_modules())
+    except UnsupportedError:
+        raise
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
         raise UnsupportedError(f"{type(module).__name__} cannot be traced: {error}") from error
 
@@ -57,18 +60,44 @@ def refuse_untraceable(module: nn.Module) -> None:
         UnsupportedError: With the reason.
     """
     for part in module.modules():
-        if any(getattr(part, hooks) for hooks in _HOOKS):
-            raise UnsupportedError(f"{type(part).__name__} has hooks")
-        if any(parameter._backward_hooks for parameter in part._parameters.values() if parameter is not None):
-            raise UnsupportedError(f"a parameter of {type(part).__name__} has hooks")
-        if not type(part).__module__.startswith("torch.nn.") and _enters_a_context(part):
-            raise UnsupportedError(
-                f"{type(part).__name__}.forward may enter a context that a trace does not see"
-            )
+        if is_hooked(part):
+            raise UnsupportedError(f"{type(part).__name__}, a parameter of it, or every module has hooks")
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether a module, one of its own parameters, or every module has hooks.
+
+    Args:
+        module: The module.
+
+    Returns:
+        Whether more happens there than its forward pass.
+    """
+    if any(getattr(module, hooks) or getattr(nn.modules.module, f"_global{hooks}") for hooks in _HOOKS):
+        return True
+    return any(p is not None and p._backward_hooks for p in module._parameters.values())
 
 
 class Tracer(fx.Tracer):
     """Trace down to torch's own layers, and to ours that have a rule."""
+
+    def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
+        """Record an operation, unless a context that the trace does not show changes what it does.
+
+        Args:
+            kind: Of operation.
+            args: What it is.
+            kwargs: The rest of it.
+
+        Returns:
+            The node.
+
+        Raises:
+            UnsupportedError: Inside `no_grad`, `inference_mode` or `autocast`.
+        """
+        if not torch.is_grad_enabled() or torch.is_inference_mode_enabled() or _is_autocast():
+            raise UnsupportedError("its forward pass enters a context that a trace does not show")
+        return super().create_node(kind, *args, **kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a layer is not traced into.
@@ -98,14 +127,10 @@ def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
     return layers
 
 
-def _enters_a_context(module: nn.Module) -> bool:
-    """Whether a forward method is decorated, or names a context such as `no_grad` or `autocast`."""
-    forward = type(module).forward
-    code = getattr(forward, "__code__", None)
-    return code is None or hasattr(forward, "__wrapped__") or bool(_CONTEXTS.intersection(code.co_names))
+def _is_autocast() -> bool:
+    return any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda"))
 
 
-_CONTEXTS = {"no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "autocast", "amp"}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 

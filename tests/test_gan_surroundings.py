@@ -1,0 +1,220 @@
+"""What surrounds a structured step: contexts, hooks, odd batches, other owners, repeated evaluations."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+
+from gamedyn.gan.closure import GANClosure
+from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.objective import GANObjective
+from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
+
+OPTIMIZERS = {"SimGD": SimGD, "AltGD": AltGD, "CGD": CGD, "ACGD": ACGD}
+every_optimizer = pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+def critic_of(width: int = 2) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, 4), nn.ReLU(), nn.Linear(4, 1)).double()
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def a_game(generator: nn.Module, loss: str = "wgan") -> tuple[GANObjective, GANClosure]:
+    game = GANObjective(generator.double(), critic_of(), LOSSES[loss])
+    return game, game.on(normal(6, 2), normal(6, 5))
+
+
+def assert_steps_alike(game: GANObjective, closure: GANClosure) -> None:
+    """A structured step is that of the plain closure, by CGD in float64."""
+    twin, plain = copy.deepcopy((game, closure))
+    for one, step in ((game, closure), (twin, lambda: plain())):
+        players = (one.generator.parameters(), one.discriminator.parameters())
+        CGD(*players, lr=0.1, rtol=1e-12).step(step)
+    for a, b in zip(parameters(game), parameters(twin), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+def parameters(game: GANObjective) -> list[nn.Parameter]:
+    return [*game.generator.parameters(), *game.discriminator.parameters()]
+
+
+class TwoLayers(nn.Module):
+    """Two layers, the first by way of a helper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 4), nn.Linear(4, 2)
+
+    def helper(self, x: Tensor) -> Tensor:
+        return torch.relu(self.first(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.helper(x))
+
+
+class Quietly(TwoLayers):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = self.first(x)
+        return self.second(x)
+
+
+class QuietHelper(TwoLayers):
+    def helper(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return super().helper(x)
+
+
+class DecoratedHelper(TwoLayers):
+    @torch.no_grad()
+    def helper(self, x: Tensor) -> Tensor:
+        return super().helper(x)
+
+
+class Switching(TwoLayers):
+    def helper(self, x: Tensor) -> Tensor:
+        torch.set_grad_enabled(False)
+        x = super().helper(x)
+        torch.set_grad_enabled(True)
+        return x
+
+
+class Cast(TwoLayers):
+    def helper(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().helper(x).double()
+
+
+@pytest.mark.parametrize("kind", [Quietly, QuietHelper, DecoratedHelper, Switching, Cast])
+def test_a_context_in_a_forward_pass_is_left_to_autograd(kind: type[nn.Module]) -> None:
+    game, closure = a_game(kind())
+    assert_steps_alike(game, closure)
+    assert "context" in game.fallbacks["generator"]
+
+
+class Decorated(TwoLayers):
+    @torch.enable_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+def test_a_context_that_changes_nothing_needs_no_fallback() -> None:
+    game, closure = a_game(Decorated())
+    assert_steps_alike(game, closure)
+    assert not game.fallbacks
+
+
+def doubled(module: nn.Module, given: Any, out: Tensor) -> Tensor | None:
+    return 2 * out if isinstance(module, nn.ReLU) else None
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_hooks_are_left_to_autograd_while_they_last(everywhere: bool) -> None:
+    game, closure = a_game(nn.Linear(5, 2))
+    layer = game.discriminator[1]  # type: ignore[index]
+    register: Callable[..., Any] = register_module_forward_hook if everywhere else layer.register_forward_hook
+    handle = register(doubled)
+    try:
+        assert_steps_alike(game, closure)
+        assert "hooks" in game.fallbacks["discriminator"]
+    finally:
+        handle.remove()
+    assert_steps_alike(game, game.on(normal(6, 2), normal(6, 5)))
+    assert not game.fallbacks
+
+
+def test_one_odd_batch_does_not_cost_the_later_ones_their_speed() -> None:
+    generator = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
+    game = GANObjective(generator, critic_of(), LOSSES["wgan"])
+    optimizer = CGD(generator.parameters(), game.discriminator.parameters(), lr=0.1)
+    with contextlib.suppress(ValueError):  # torch refuses one sample, too
+        optimizer.step(game.on(normal(1, 2), normal(1, 5)))
+    assert set(game.fallbacks) == {"generator"}
+    optimizer.step(game.on(normal(6, 2), normal(6, 5)))
+    assert not game.fallbacks
+
+
+@every_optimizer
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(3), nn.GroupNorm(1, 3), nn.Identity()], ids=str)
+def test_an_empty_batch_is_skipped(kind: Any, norm: nn.Module) -> None:
+    generator = nn.Sequential(nn.Linear(5, 3), copy.deepcopy(norm), nn.Linear(3, 2)).double()
+    game = GANObjective(generator, critic_of(), LOSSES["wgan"])
+    before = copy.deepcopy(parameters(game))
+    optimizer = kind(generator.parameters(), game.discriminator.parameters(), lr=0.1)
+    optimizer.step(game.on(normal(0, 2), normal(0, 5)))
+    assert optimizer.last_step.skipped
+    assert all(map(torch.equal, before, parameters(game)))
+
+
+def swapped(game: GANObjective) -> Iterator[list[nn.Parameter]]:
+    return (list(network.parameters()) for network in (game.discriminator, game.generator))
+
+
+def one_player_owns_all_but_one(game: GANObjective) -> Iterator[list[nn.Parameter]]:
+    first, *rest = game.discriminator.parameters()
+    return iter(([*game.generator.parameters(), *rest], [first]))
+
+
+@every_optimizer
+@pytest.mark.parametrize("owners", [swapped, one_player_owns_all_but_one])
+def test_players_may_own_other_parameters_than_their_network_s(kind: Any, owners: Any) -> None:
+    game, closure = a_game(nn.Linear(5, 2), "minimax")
+    before = copy.deepcopy(parameters(game))
+    twin, plain = copy.deepcopy((game, closure))
+    for one, step in ((game, closure), (twin, lambda: plain())):
+        kind(*owners(one), lr=0.1).step(step)
+    for a, b, start in zip(parameters(game), parameters(twin), before, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+        assert not torch.equal(a, start)
+    if kind in (CGD, ACGD):
+        assert "as a whole" in game.fallbacks["players"]
+
+
+def test_a_layer_of_both_networks_is_left_to_autograd() -> None:
+    shared = nn.Linear(2, 2)
+    game, closure = a_game(nn.Sequential(nn.Linear(5, 2), shared))
+    game.discriminator = nn.Sequential(shared, nn.Tanh(), nn.Linear(2, 1)).double()
+    closure = game.on(normal(6, 2), normal(6, 5))
+    twin, plain = copy.deepcopy((game, closure))
+    for one, step in ((game, closure), (twin, lambda: plain())):
+        CGD(one.generator.parameters(), one.discriminator[2].parameters(), lr=0.1, rtol=1e-12).step(step)  # type: ignore[index]
+    for a, b in zip(parameters(game), parameters(twin), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+@every_optimizer
+def test_latent_vectors_may_be_trained(kind: Any) -> None:
+    game, _ = a_game(nn.Linear(5, 2))
+    latent = normal(6, 5).requires_grad_(True)
+    before = latent.detach().clone()
+    kind([latent, *game.generator.parameters()], game.discriminator.parameters(), lr=0.1).step(
+        game.on(normal(6, 2), latent)
+    )
+    assert not torch.equal(latent, before)
+
+
+@every_optimizer
+def test_a_closure_is_the_same_game_each_time_it_is_asked(kind: Any) -> None:
+    """Running statistics advance once, dropout drops alike, and torch's generator goes on as after one."""
+    generator = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
+    critic = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
+    game = GANObjective(generator, critic, LOSSES["wgan"])
+    closure = game.on(normal(6, 2), normal(6, 5))
+    optimizer = kind(generator.parameters(), critic.parameters(), lr=0.0)
+    first = optimizer.step(closure)
+    after = torch.get_rng_state()
+    for _ in range(3):
+        assert optimizer.step(closure) == pytest.approx(first.item(), rel=1e-12)
+    assert int(generator[1].num_batches_tracked) == 1
+    assert torch.equal(torch.get_rng_state(), after)
+    assert optimizer.step(game.on(normal(6, 2), normal(6, 5))) != first
