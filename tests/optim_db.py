@@ -194,6 +194,8 @@ FOREIGN: dict[str, Any] = {
     "weight_decay": 0.01,
     "momentum": 0.9,
     "nesterov": True,
+    "betas": (0.5, 0.999),
+    "amsgrad": True,
 }
 """Options of torch's optimizers, switched on; off, they are accepted."""
 

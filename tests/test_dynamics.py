@@ -10,6 +10,7 @@ from problems import LINEAR_GAMES, OPTIMIZERS
 from gamedyn.dynamics import growth, iteration_matrix, run, spectral_radius, stability_map, trajectory
 from gamedyn.games import Bilinear, DiracGAN, Quadratic
 from gamedyn.games.base import ExactGame
+from gamedyn.optimizers import SimGD
 
 NONLINEAR = {"Dirac": DiracGAN(start=(0.9, 0.4)), "Dirac, general-sum": DiracGAN("nonsaturating", r1=0.3)}
 GAMES: dict[str, ExactGame] = {name: p.game for name, p in LINEAR_GAMES.items()} | NONLINEAR
@@ -182,6 +183,13 @@ def test_an_optimizer_without_players_is_refused() -> None:
     x, y = Bilinear(1.0).parameters()
     with pytest.raises(ValueError, match="of SGD must carry a 'player'"):
         trajectory(torch.optim.SGD([x, y], lr=0.1), Bilinear(1.0).closure(x, y), 1)
+
+
+def test_a_trajectory_is_of_two_players() -> None:
+    players = [torch.ones(1, requires_grad=True) for _ in range(3)]
+    opt = SimGD([{"params": [p], "player": i} for i, p in enumerate(players)], lr=0.1)
+    with pytest.raises(ValueError, match=r"players 0 and 1, the groups also name \[2\]"):
+        trajectory(opt, lambda: tuple(p.square().sum() for p in players), 1)
 
 
 def test_boundary_cells_are_those_next_to_a_change() -> None:

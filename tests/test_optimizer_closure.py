@@ -148,8 +148,16 @@ def test_backward_into_gradients_that_exist(info: OptimizerInfo) -> None:
 @every_optimizer
 def test_no_closure(info: OptimizerInfo) -> None:
     opt = info.build(game()[0])
-    with pytest.raises(TypeError, match=r"needs a closure.*opt.step\(lambda: "):
+    with pytest.raises(TypeError, match=r"needs a closure.*opt.step\(lambda: .*got NoneType"):
         opt.step()
+
+
+@every_optimizer
+def test_a_loss_in_the_place_of_the_closure(info: OptimizerInfo) -> None:
+    """As CGDs is called."""
+    pair, value = game()
+    with pytest.raises(TypeError, match=r"needs a closure.*opt.step\(lambda: .*got Tensor"):
+        info.build(pair).step(value())
 
 
 @every_optimizer
@@ -213,8 +221,9 @@ def test_a_detached_loss_warns_and_changes_nothing(info: OptimizerInfo) -> None:
     opt = info.build(pair)
     before = snapshot(pair)
     for closure in (lambda: value().detach(), lambda: torch.tensor(1.5), lambda: (torch.tensor(1.5),) * 2):
-        with pytest.warns(UserWarning, match="does not depend on any parameter"):
+        with pytest.warns(UserWarning, match="does not depend on any parameter") as caught:
             opt.step(closure)
+        assert [warning.filename for warning in caught] == [__file__], "once, and it names who took the step"
         assert not opt.last_step.skipped
         assert opt.last_step.converged
         assert same_bits(before, snapshot(pair))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import re
 from typing import Any
 
@@ -11,6 +13,8 @@ from optim_db import FOREIGN, ErrorInput, OptimizerInfo, every_error, every_inpu
 from small_game import game, general, ones, same_bits, snapshot
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from gamedyn.optimizers import ACGD, CGD
 
 
 @every_error
@@ -149,6 +153,50 @@ def test_add_param_group(info: OptimizerInfo) -> None:
     with pytest.raises(TypeError, match="must be a dict"):
         opt.add_param_group([ones()])
     assert len(opt.param_groups) == 4
+
+
+@every_optimizer
+@pytest.mark.parametrize("max_lr", [0.4, torch.tensor(0.4)], ids=["number", "tensor"])
+def test_a_later_group_of_player_1_gets_its_learning_rate(info: OptimizerInfo, max_lr: Any) -> None:
+    opt = copy.deepcopy(info.build(([ones()], [ones()]), lr=0.1, max_lr=max_lr))
+    for player in (0, 1):
+        opt.add_param_group({"params": [ones()], "player": player})
+    opt.add_param_group({"params": [ones()], "player": 1, "lr": 0.7})
+    assert [float(group["lr"]) for group in opt.param_groups] == pytest.approx([0.1, 0.4, 0.1, 0.4, 0.7])
+
+
+@every_optimizer
+@pytest.mark.parametrize("lr", [math.nan, math.inf])
+def test_a_learning_rate_that_became_no_number_is_named(info: OptimizerInfo, lr: float) -> None:
+    pair, value = game()
+    opt = info.build(pair)
+    before = snapshot(pair)
+    opt.param_groups[1]["lr"] = lr
+    opt.step(value)
+    assert opt.last_step.skipped
+    assert f"the learning rate is {lr}" in opt.last_step.reason
+    assert same_bits(before, snapshot(pair))
+
+
+CHANGED = [
+    ("CGD", {"rtol": 1e-9}, r"rtol is 0\.001 in one group and 1e-09 in another"),
+    ("CGD", {"max_iter": -3}, r"max_iter is 100 in one group and -3 in another"),
+    ("ACGD", {"scaling": "offical"}, r"Invalid scaling: 'offical'"),
+    ("ACGD", {"beta": 1.5}, r"Invalid beta: 1\.5"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), CHANGED)
+def test_an_option_changed_to_nonsense_is_refused_by_the_next_step(
+    name: str, change: dict[str, Any], message: str
+) -> None:
+    pair, value = game()
+    opt = {"CGD": CGD, "ACGD": ACGD}[name](*pair, lr=0.05)
+    before = snapshot(pair)
+    opt.param_groups[1].update(change)
+    with pytest.raises(ValueError, match=message):
+        opt.step(value)
+    assert same_bits(before, snapshot(pair))
 
 
 @every_optimizer

@@ -249,3 +249,23 @@ def test_many_float16_parameters_are_no_overflow(info: OptimizerInfo) -> None:
     exact.step(lambda: (p * q).sum())
     assert x[0].item() == pytest.approx(p.item(), rel=2e-3)
     assert y[0].item() == pytest.approx(q.item(), rel=2e-3)
+
+
+@every_optimizer
+def test_sparse_gradients(info: OptimizerInfo) -> None:
+    """First-order steps take them; a competitive one says what to build instead, and changes nothing."""
+    torch.manual_seed(0)
+    table, y = nn.Embedding(5, 3, sparse=True), ones(3)
+    before = table.weight.detach().clone()
+    opt = info.build(([table.weight], [y]))
+
+    def value() -> Tensor:
+        return (table(torch.tensor([1, 3])).sum(0) * y).sum()
+
+    if not info.competitive:
+        opt.step(value)
+        assert not torch.equal(before, table.weight)
+        return
+    with pytest.raises(TypeError, match="sparse=False"):
+        opt.step(value)
+    assert torch.equal(before, table.weight)

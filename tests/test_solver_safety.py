@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -20,9 +21,13 @@ from torch import Tensor
 from gamedyn.optimizers import CGD
 from gamedyn.solvers import GeneralSumSystem, Result, Solution, ZeroSumSystem, cg, gmres, solve
 from gamedyn.solvers.solve import Steps
-from gamedyn.solvers.vectors import Vector, norm
+from gamedyn.solvers.vectors import Vector, norm, unit
 
 ENGINES = ("torch", "scipy")
+
+
+def eps(tensor: Tensor) -> float:
+    return torch.finfo(tensor.dtype).eps
 
 
 def reach(solution: Solution[Steps], a: Tensor, c: Tensor) -> float:
@@ -43,7 +48,9 @@ def test_truncated_solves_never_step_far(
                 for max_iter in (1, 2, 3, 5, 8):
                     solution = solve(problem.system, engine=engine, rtol=1e-12, max_iter=max_iter)
                     assert solution.iterations <= max_iter
-                    assert solution.converged or solution.result.value
+                    residual = problem.residual(solution.value[0][0])
+                    assert solution.residual == pytest.approx(residual, rel=0.01, abs=kappa * eps(problem.a))
+                    assert solution.result in {Result.CONVERGED, Result.TRUNCATED, Result.STAGNATED}
                     solves += 1
                     worst = max(worst, reach(solution, problem.a, problem.c))
     record_property(f"R3 {engine}", worst)
@@ -258,3 +265,65 @@ def test_absolute_tolerance_counts_where_it_is_larger() -> None:
         solution = solve(problem.system, engine=engine, rtol=1e-12, atol=0.1 * size)
         assert solution.converged
         assert 1e-6 < problem.residual(solution.value[0][0]) <= 0.1
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("method", [cg, gmres])
+def test_right_hand_sides_of_any_scale_are_solved(
+    method: Callable[..., Solution[Vector]], scale: float
+) -> None:
+    d = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    solution = method(lambda v: [d * v[0]], [torch.full_like(d, scale)], rtol=1e-12)
+    assert solution.converged
+    torch.testing.assert_close(solution.value[0] / scale, 1.0 / d, rtol=1e-12, atol=0.0)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradients_of_any_scale_make_a_step(engine: str, scale: float) -> None:
+    x, y = (torch.ones(3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    opt = CGD([x], [y], lr=0.1 / scale, engine=engine, rtol=1e-9)
+    opt.step(lambda: scale * (x * y).sum())
+    assert opt.last_step is not None
+    assert opt.last_step.converged, opt.last_step
+    torch.testing.assert_close(x, torch.full_like(x, 1.0 - 0.11 / 1.01), rtol=1e-9, atol=0.0)
+
+
+def test_one_gradient_among_many_of_float16_is_no_overflow() -> None:
+    vector = torch.zeros(200_000, dtype=torch.float16)
+    vector[7] = 3.0
+    assert unit([vector]) == 4.0
+    assert unit([vector], [torch.tensor([5.0])]) == 8.0
+    assert unit([torch.zeros(3)], []) == unit([torch.tensor([math.inf])]) == 1.0
+
+
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("atol", [0.0, 1e-8])
+def test_a_frozen_player_0_leaves_a_gradient_step(engine: str, general: bool, atol: float) -> None:
+    x, y = (torch.ones(2, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    x.requires_grad_(False)
+    opt = CGD([x], [y], lr=0.1, engine=engine, atol=atol)
+    opt.step(lambda: ((x * y).sum(), -(x * y).sum()) if general else (x * y).sum())
+    torch.testing.assert_close(y.detach(), torch.full_like(y, 1.1), rtol=1e-15, atol=0.0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rtol": math.nan}, {"rtol": -1.0}, {"atol": math.nan}, {"check_every": 0}, {"restart": -1}]
+)
+def test_wrong_options_are_named(wrong: dict[str, float]) -> None:
+    ((name, value),) = wrong.items()
+    problem = zero_sum("uniform", (4, 3), 10.0, torch.float64, seed=0)
+    calls: list[Callable[..., object]] = [lambda **options: solve(problem.system, **options)]
+    methods = [gmres] if name == "restart" else [cg, gmres]
+    calls += [partial(method, lambda v: v, [torch.ones(2)]) for method in methods]
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"Invalid {name}: {value}"):
+            call(**wrong)
+
+
+@pytest.mark.parametrize("method", [cg, gmres])
+def test_the_residual_of_a_nan_is_infinite(method: Callable[..., Solution[Vector]]) -> None:
+    solution = method(lambda v: [v[0] * math.nan], [torch.ones(2)], x0=[torch.ones(2)])
+    assert solution.result is Result.NONFINITE
+    assert solution.residual == math.inf
