@@ -240,12 +240,16 @@ def test_few_samples_are_noted_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--samples", "0"], "--samples must be at least 2, got 0"),
-        (["--samples", "1"], "--samples must be at least 2, got 1"),
-        (["--references", "1"], "--references must be at least 2"),
-        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--samples", "0"], "--samples must be a whole number of at least 2, got 0"),
+        (["--samples", "1"], "--samples must be a whole number of at least 2, got 1"),
+        (["--samples", str(10**20)], f"--samples must be at most 2147483647, got {10**20}"),
+        (["--references", "1"], "--references must be a whole number of at least 2"),
+        (["--references", str(10**20)], "--references must be at most"),
+        (["--seed", "-1"], "--seed must be a whole number of at least 0"),
+        (["--seed", str(10**23)], "--seed must be at most"),
         (["--out", "scores.txt"], "must end in .json"),
         (["--device", "abacus"], "abacus"),
+        (["--device", "meta"], "cpu, cuda or mps, with an index or without, got 'meta'"),
         (["--extractor", "nonsense"], "module.path:attribute"),
         (["--extractor", "inception:absent.pth"], "6726825d"),
         (["--extractor", "cifarnet:absent"], "model.py"),
@@ -261,8 +265,10 @@ def test_wrong_flags_of_evaluate(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--count", "0"], "--count must be at least 1"),
-        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--count", "0"], "--count must be a whole number of at least 1"),
+        (["--count", str(9 * 10**18)], "--count must be at most 2147483647"),
+        (["--seed", "-1"], "--seed must be a whole number of at least 0"),
+        (["--seed", str(10**23)], f"--seed must be at most 4294967295, got {10**23}"),
         (["--out", "s.jpg"], "must end in .png"),
         (["--npz", "s.npy"], "must end in .npz"),
         (["--device", "abacus"], "abacus"),

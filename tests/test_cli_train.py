@@ -117,9 +117,14 @@ WRONG = {
     "batch larger than the set": (["--batch-size", "1499"], "1498"),
     "batch of one image": (["--batch-size", "1"], "batch_size must"),
     "rate beyond float32": (["--optimizer", "adam", "--lr", "1e39"], "lr must"),
-    "networks beyond memory": (["--dim", str(10**12)], "out of memory"),
+    "networks beyond memory": (["--dim", str(10**9)], "out of memory"),
+    "more samples than numbers": (["--batch-size", str(10**20)], "batch_size must be at most"),
+    "noise longer than numbers": (["--latent", str(10**20)], "latent must be at most"),
+    "more scored than numbers": (["--eval-samples", str(10**20)], "eval_samples must be at most"),
+    "more threads than a process has": (["--threads", "99999999999"], "threads must be at most 4096"),
     "negative seed": (["--seed", "-1"], "seed must"),
     "no such device": (["--device", "abacus"], "abacus"),
+    "a device that holds nothing": (["--device", "meta"], "cpu, cuda or mps"),
     "no such file": (["--config", "absent.json"], "absent.json"),
     "nothing to resume": (["--resume", "--out", "absent"], "absent"),
     "missing data": (["--dataset", "cifar10", "--data-root", "absent"], "absent"),
@@ -211,7 +216,7 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_run_that_never_began_leaves_its_folder_free(tmp_path: Path) -> None:
-    assert train("--dim", 10**12, "--out", tmp_path) == 2
+    assert train("--dim", 10**9, "--out", tmp_path) == 2
     assert (tmp_path / "config.json").exists()
     assert train("--dataset", "ring", *TINY, "--out", tmp_path) == 0
     (tmp_path / "log.jsonl").unlink()  # the checkpoints alone are a run too

@@ -136,9 +136,9 @@ def wrong_values(name: str) -> list[object]:
     if name in TEXTS:
         return [3, True]
     if name in COUNTS or name == "eval_samples":
-        return [0, -1, 1.5, True, "3", float("nan")]
+        return [0, -1, 1.5, True, "3", float("nan"), 2**31]
     if name in {"seed", "architecture_index"}:
-        return [-1, 0.5, True, "0", None]
+        return [-1, 0.5, True, "0", None, 2**32]
     numbers: list[object] = [-1e-3, float("nan"), float("inf"), True, "0.1"]
     if name in RATES or name == "curvature_batch":
         return [*numbers, 0]

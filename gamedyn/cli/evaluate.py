@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from gamedyn.cli.notes import notes_printed
+from gamedyn.gan.config.values import LARGEST_SEED, check_count
 
 if TYPE_CHECKING:
     from gamedyn.gan.score_files import RunScores
@@ -43,13 +44,9 @@ class Evaluate:
 
     def run(self) -> None:
         """Score, print the table and write it."""
-        for flag, value, least in (
-            ("--samples", self.samples, 2),
-            ("--references", self.references, 2),
-            ("--seed", self.seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{flag} must be at least {least}, got {value}")
+        check_count("--samples", self.samples, least=2)
+        check_count("--references", self.references, least=2)
+        check_count("--seed", self.seed, least=0, most=LARGEST_SEED)
         if self.out is not None and self.out.suffix != ".json":
             raise ValueError(f"--out must end in .json, got {str(self.out)!r}")
 

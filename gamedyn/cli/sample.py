@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from gamedyn.cli.notes import notes_printed
+from gamedyn.gan.config.values import LARGEST_SEED, check_count
 
 
 @dataclass
@@ -35,10 +36,8 @@ class Sample:
 
     def run(self) -> None:
         """Generate and write."""
-        if self.count < 1:
-            raise ValueError(f"--count must be at least 1, got {self.count}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must be at least 0, got {self.seed}")
+        check_count("--count", self.count, least=1)
+        check_count("--seed", self.seed, least=0, most=LARGEST_SEED)
         for flag, path, suffix in (("--out", self.out, ".png"), ("--npz", self.npz, ".npz")):
             if path is not None and path.suffix != suffix:
                 raise ValueError(f"{flag} must end in {suffix}, got {str(path)!r}")

@@ -56,6 +56,11 @@ OPTIONAL = {
 """The settings that may be left open."""
 LARGEST = 1e37
 """The largest rate or weight: float32 ends at 3.4e38, and optimizers multiply a little."""
+LARGEST_COUNT = 2**31 - 1
+"""The largest number of anything; what is beyond it overflows inside torch."""
+LARGEST_SEED = 2**32 - 1
+LIMITS = {"threads": 4096}
+"""Smaller limits: so many threads more end a process without a word of ours."""
 
 
 def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) -> None:
@@ -73,8 +78,8 @@ def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) ->
         if name in given and given[name] not in words:
             raise ValueError(f"{name} must be one of {', '.join(words)}, got {given[name]!r}")
     for name in COUNTS:
-        if name in given and (type(given[name]) is not int or given[name] < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, got {given[name]!r}")
+        if name in given:
+            check_count(name, given[name], least=1, most=LIMITS.get(name, LARGEST_COUNT))
     for name in RATES:
         if name in given and not (is_number(given[name]) and 0 < given[name] <= LARGEST):
             raise ValueError(f"{name} must be a positive number of at most {LARGEST:g}, got {given[name]!r}")
@@ -93,14 +98,34 @@ def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) ->
     fraction = config.curvature_batch
     if fraction is not None and not (is_number(fraction) and 0 < fraction <= 1):
         raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {fraction!r}")
-    if type(config.seed) is not int or not 0 <= config.seed < 2**32:
+    if type(config.seed) is not int or not 0 <= config.seed <= LARGEST_SEED:
         raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")
-    if type(config.architecture_index) is not int or config.architecture_index < 0:
-        raise ValueError(
-            f"architecture_index must be a whole number of at least 0, got {config.architecture_index!r}"
-        )
-    if type(config.eval_samples) is not int or config.eval_samples < 2:
-        raise ValueError(f"eval_samples must be a whole number of at least 2, got {config.eval_samples!r}")
+    check_count("architecture_index", config.architecture_index, least=0)
+    check_count("eval_samples", config.eval_samples, least=2)
+
+
+def check_count(name: str, value: object, *, least: int, most: int = LARGEST_COUNT) -> None:
+    """Refuse what is no whole number, or one too small or too large.
+
+    Args:
+        name: The setting or the flag, for the message.
+        value: What was given.
+        least: The smallest that makes sense.
+        most: The largest that does.
+
+    Raises:
+        ValueError: If it is refused; the message names it and prints the value.
+
+    Example:
+        >>> check_count("--count", 0, least=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: --count must be a whole number of at least 1, got 0
+    """
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, got {value!r}")
 
 
 def is_number(value: object) -> bool:
