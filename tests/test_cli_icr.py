@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,4 +151,21 @@ def test_short_message_keeps_the_problem_and_the_suggestion() -> None:
     assert short_message(box).splitlines() == [
         "gamedyn: error: Unrecognized options: --sze, 3",
         "Perhaps you meant --size INT. For full helptext, run x --help",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_subcommand_that_there_is_not_names_them_all_in_any_terminal(encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gamedyn", "trian"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "80"},
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "gamedyn: error: Unrecognized options: trian",
+        "Available subcommands: icr, train, presets, study, reproduce, sample, evaluate, report, demo. "
+        "For full helptext, run gamedyn --help",
     ]

@@ -164,7 +164,8 @@ def short_message(boxed: str) -> str:
     r"""Reduce tyro's boxed error report to two lines: what was wrong, and where the help is.
 
     The box's sections are divided by horizontal rules; the first says what was wrong, one may say
-    `Perhaps you meant:` with candidates, the last says how to get help.
+    `Perhaps you meant:` with candidates, the last says how to get help. Where the terminal shows no lines
+    of boxes, its title is a section too, and the rules are hyphens.
 
     Args:
         boxed: What tyro wrote to standard error.
@@ -182,10 +183,12 @@ def short_message(boxed: str) -> str:
         text = line.strip("│ \t")
         if not text or text[0] in "╭╰":
             continue
-        if set(text) == {"─"}:
+        if set(text) in ({"─"}, {"-"}):
             sections.append([])
         else:
             sections[-1].append(text)
+    if len(sections) > 1 and "╭" not in boxed:
+        del sections[0]
     # tyro names its wrapper around nested settings, and lists what each type of a union objected.
     problem = " ".join(text for text in sections[0] if not text.startswith("- <class"))
     problem = re.sub(r"__tyro-dummy-inner__\S*: ", "", problem).removeprefix("Error parsing ")
@@ -195,5 +198,5 @@ def short_message(boxed: str) -> str:
         if section[0].startswith("Perhaps you meant") and len(section) > 1:
             hint = [f"Perhaps you meant {section[1]}.", *hint]
         elif section[0].startswith("Available subcommands"):
-            hint = [f"{section[0]}.", *hint]
+            hint = [f"{' '.join(section)}.", *hint]  # wrapped to the terminal's width
     return "\n".join(line for line in (f"gamedyn: error: {problem}", " ".join(hint)) if line)
