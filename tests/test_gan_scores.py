@@ -1,5 +1,7 @@
 """Scores against closed forms, torchmetrics and direct formulas: Inception Score, KID, FID, neighbours."""
 
+import sys
+
 import numpy as np
 import pytest
 import tiny_classifier
@@ -220,8 +222,39 @@ def test_any_importable_network_extracts(tmp_path, monkeypatch):
     for spec, message in (("wrong", "gave a dict"), ("short", r"\(2, dimension\), got \(1, 16\)")):
         with pytest.raises(ValueError, match=message):
             open_extractor(f"mine_to_extract:{spec}").features(images)
+    for spec in ("os:getcwd", "json:dumps", "math:sqrt"):
+        with pytest.raises(ValueError, match=f"the extractor {spec} does not take images .*(Type|Value)Error"):
+            open_extractor(spec).features(images)
     with pytest.raises(FileNotFoundError, match=r"model\.py"):
         open_extractor(f"cifarnet:{tmp_path}/absent")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def (:", "model.py cannot be imported: SyntaxError"),
+        ("1 / 0", "model.py cannot be imported: ZeroDivisionError"),
+        (tiny_classifier.MODEL.replace("super().__init__()", "1 / 0"), r"Tiny\(\) cannot be made: ZeroDiv"),
+        (
+            tiny_classifier.MODEL.replace("__init__(self)", "__init__(self, width)"),
+            r"Tiny\(\) cannot be made",
+        ),
+        ("", "must define one nn.Module class"),
+    ],
+)
+def test_a_folder_whose_code_is_broken_is_named(code, words, tmp_path):
+    tiny_classifier.write(tmp_path)
+    (tmp_path / "model.py").write_text(code)
+    with pytest.raises(ValueError, match=words) as refusal:
+        open_extractor(f"cifarnet:{tmp_path}")
+    assert str(tmp_path / "model.py") in str(refusal.value)
+
+
+def test_weights_without_what_reads_them_say_what_to_install(tmp_path, monkeypatch):
+    tiny_classifier.write(tmp_path)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(ValueError, match="pip install safetensors"):
+        open_extractor(f"cifarnet:{tmp_path}")
 
 
 def test_images_that_a_network_does_not_take_are_refused_by_their_shape():

@@ -50,8 +50,8 @@ def load_classifier(folder: Path) -> nn.Module:
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If there is no such class, or the weights do not fit it.
-        ImportError: If the package safetensors is not installed.
+        ValueError: If `model.py` cannot be run or has no such class, if the weights do not fit it, or if the
+            package safetensors is not installed.
     """
     code = folder / "model.py"
     weights = sorted(folder.glob("*.safetensors"))
@@ -60,7 +60,7 @@ def load_classifier(folder: Path) -> nn.Module:
     try:
         from safetensors.torch import load_file
     except ImportError as error:
-        raise ImportError("reading the weights needs safetensors: pip install safetensors") from error
+        raise ValueError(f"reading {weights[0]} needs safetensors: pip install safetensors") from error
     network = _network(code)
     try:
         network.load_state_dict(load_file(weights[0]))
@@ -74,7 +74,10 @@ def _network(code: Path) -> nn.Module:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # it is code of its own, which may raise anything
+        raise ValueError(f"{code} cannot be imported: {error!r}") from error
     classes: list[Any] = [
         value
         for value in vars(module).values()
@@ -82,5 +85,8 @@ def _network(code: Path) -> nn.Module:
     ]
     if len(classes) != 1:
         raise ValueError(f"{code} must define one nn.Module class with a feature_dim, it has {len(classes)}")
-    network: nn.Module = classes[0]()
+    try:
+        network: nn.Module = classes[0]()
+    except Exception as error:
+        raise ValueError(f"{code}: {classes[0].__name__}() cannot be made: {error!r}") from error
     return network

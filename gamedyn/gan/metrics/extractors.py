@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from gamedyn.gan.metrics.inception import open_inception
 
 FORMS = "inception:FILE, cifarnet:FOLDER (any NAME:FOLDER with model.py and weights) or module.path:attribute"
 
+Network: TypeAlias = Callable[[Tensor], Tensor | tuple[Tensor, Tensor | None]]
+
 
 @dataclass(frozen=True)
 class Extractor:
@@ -23,7 +26,8 @@ class Extractor:
     Args:
         name: What the scores are named after, for instance `cifarnet`.
         network: From images in [-1, 1], shape `(n, channels, height, width)`, to features, shape
-            `(n, dimension)`, and class logits, shape `(n, classes)`, or `None` for no classes.
+            `(n, dimension)`, or to a pair of them and class logits, shape `(n, classes)`, or `None` for no
+            classes.
         published: Whether it is the network that FID, KID and Inception Score are defined with.
 
     Example:
@@ -33,7 +37,7 @@ class Extractor:
     """
 
     name: str
-    network: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    network: Network
     published: bool = False
 
     @torch.inference_mode()
@@ -51,14 +55,26 @@ class Extractor:
             RuntimeError: If the memory does not suffice.
         """
         try:
-            features, logits = self.network(images)
-        except RuntimeError as error:
-            if "can't allocate memory" in str(error) or "out of memory" in str(error):
+            found: object = self.network(images)
+        except Exception as error:  # a network may be code of a user's own, which may raise anything
+            said = str(error)
+            if isinstance(error, MemoryError) or "can't allocate memory" in said or "out of memory" in said:
                 raise
-            reason = str(error).strip().splitlines()[0]
+            reason = "".join(said.strip().splitlines()[:1])
             raise ValueError(
-                f"the extractor {self.name} does not take images of shape {tuple(images.shape[1:])}: {reason}"
+                f"the extractor {self.name} does not take images of shape {tuple(images.shape[1:])}: "
+                f"{type(error).__name__}: {reason}"
             ) from error
+        match found:
+            case Tensor() as features:
+                logits = None
+            case (Tensor() as features, (Tensor() | None) as logits):
+                pass
+            case _:
+                raise ValueError(
+                    f"the extractor {self.name} must give features or (features, logits), it gave a "
+                    f"{type(found).__name__}"
+                )
         for output in (features, logits):
             if output is not None and (output.ndim != 2 or len(output) != len(images)):
                 raise ValueError(
@@ -144,16 +160,14 @@ def open_extractor(spec: str, *, device: str = "cpu") -> Extractor:
     found = _imported(spec, kind, rest, device)
     if isinstance(found, Extractor):
         return Extractor(found.name, _on(device, found.network), found.published)
-    return Extractor(spec, _on(device, _as_pair(found, spec)))
+    return Extractor(spec, _on(device, found))
 
 
-def _on(
-    device: str, network: Callable[[Tensor], tuple[Tensor, Tensor | None]]
-) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
+def _on(device: str, network: Network) -> Network:
     return lambda images: network(images.to(device))
 
 
-def _classifier(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
+def _classifier(network: nn.Module) -> Network:
     def forward(images: Tensor) -> tuple[Tensor, Tensor | None]:
         logits, features = network(images.add(1.0).div(2.0), features=True)
         return features, logits
@@ -161,9 +175,9 @@ def _classifier(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor |
     return forward
 
 
-def _imported(spec: str, module: str, attribute: str, device: str) -> Extractor | Callable[[Tensor], object]:
+def _imported(spec: str, module: str, attribute: str, device: str) -> Extractor | Network:
     try:
-        found: object = importlib.import_module(module)
+        found: Any = importlib.import_module(module)
         for name in attribute.split("."):
             found = getattr(found, name)
         if isinstance(found, type) and issubclass(found, nn.Module):
@@ -179,22 +193,5 @@ def _imported(spec: str, module: str, attribute: str, device: str) -> Extractor 
         return found
     if not callable(found):
         raise ValueError(f"extractor {spec!r} is a {type(found).__name__}, it must be callable on images")
-    return found
-
-
-def _as_pair(
-    function: Callable[[Tensor], object], spec: str
-) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
-    def forward(images: Tensor) -> tuple[Tensor, Tensor | None]:
-        match function(images):
-            case Tensor() as features:
-                return features, None
-            case (Tensor() as features, Tensor() as logits):
-                return features, logits
-            case other:
-                raise ValueError(
-                    f"extractor {spec!r} must give features or (features, logits), it gave a "
-                    f"{type(other).__name__}"
-                )
-
-    return forward
+    network: Network = found
+    return network
