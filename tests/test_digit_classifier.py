@@ -6,7 +6,7 @@ import torch
 
 from gamedyn.gan.data.digits import load_digits
 from gamedyn.gan.metrics import Moments, frechet_distance, open_extractor
-from gamedyn.gan.metrics.digits import digit_classifier
+from gamedyn.gan.metrics.digits import classifier_on, digit_classifier, features_and_logits
 
 
 def test_it_knows_digits_that_it_has_not_seen() -> None:
@@ -23,6 +23,16 @@ def test_training_it_draws_nothing_and_repeats_itself() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     for one, other in zip(again.parameters(), digit_classifier().parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_it_lives_where_the_images_are() -> None:
+    extractor = open_extractor("gamedyn.gan.metrics.digits:digits")
+    features, logits = extractor.network(torch.zeros(2, 1, 8, 8))
+    assert features.device.type == logits.device.type == "cpu"
+    elsewhere = torch.zeros(2, 1, 8, 8, device="meta")  # a device that every machine has
+    assert [part.device.type for part in features_and_logits(elsewhere)] == ["meta", "meta"]
+    assert next(digit_classifier().parameters()).device.type == "cpu"
+    assert classifier_on(elsewhere.device) is classifier_on(elsewhere.device)
 
 
 def test_distances_grow_with_noise_and_the_name_is_short() -> None:

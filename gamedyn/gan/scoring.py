@@ -111,7 +111,8 @@ def open_score(config: TrainConfig, source: Source) -> Score | None:
         return None
     if not isinstance(source, ImageSource):
         raise ValueError(f"extractor {config.extractor!r} is for images, the data are none: leave it out")
-    extractor, images = open_extractor(config.extractor), source.images
+    extractor = open_extractor(config.extractor, device=config.device)
+    images = source.images
 
     @cache  # the statistics of the training images are computed once, when they are first needed
     def evaluator() -> Evaluator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import torch
@@ -31,11 +32,25 @@ def features_and_logits(images: Tensor) -> tuple[Tensor, Tensor]:
         >>> [part.shape for part in features_and_logits(torch.zeros(2, 1, 8, 8))]
         [torch.Size([2, 64]), torch.Size([2, 10])]
     """
-    classifier = digit_classifier()
+    classifier = classifier_on(images.device)
     with torch.inference_mode():
         features: Tensor = classifier[:-1](images)
         logits: Tensor = classifier[-1](features)
     return features, logits
+
+
+@functools.cache
+def classifier_on(device: torch.device) -> nn.Sequential:
+    """Give the classifier where the images are.
+
+    Args:
+        device: Where that is.
+
+    Returns:
+        The one on the CPU, where it is trained, or a copy, made at the first call.
+    """
+    trained = digit_classifier()
+    return trained if device.type == "cpu" else copy.deepcopy(trained).to(device)
 
 
 @functools.cache
