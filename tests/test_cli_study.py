@@ -29,6 +29,17 @@ def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("flag", ["--list", "--draw"])
+@pytest.mark.parametrize("line", ["{}", "[1]", "3", '{"score": 1}'])
+def test_a_line_that_is_no_run_is_named(
+    line: str, flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(line + "\n")
+    assert main(["study", "digits-long", flag, "--out", str(tmp_path)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'rows.jsonl'} holds {line!r}" in said
+
+
 def test_the_grid_says_how_many_rates_end_well() -> None:
     own = STUDIES["digits-long"]("smoke", "x:y")
     scores = {"ACGD, WGAN": (4.0, 5.0, 7.0, 9.0), "Adam, WGAN": (None, 90.0, 8.0, None)}

@@ -217,14 +217,14 @@ def test_a_checkpoint_of_another_run_is_one_line(
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("line", ["{}", "3", '{"step": "one"}', '{"step": 1'])
+@pytest.mark.parametrize("line", ["{}", "3", '{"step": "one"}', '{"step": 1', '{"step": "\xff"}'])
 def test_a_damaged_log_is_named_with_its_line(
     line: str, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for file in whole.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     log = tmp_path / "log.jsonl"
-    log.write_text(f"{line}\n{log.read_text()}")
+    log.write_bytes(line.encode("latin-1") + b"\n" + log.read_bytes())
     assert train("--resume", "--out", tmp_path) == 2
     error = capsys.readouterr().err
     assert "log.jsonl is damaged at line 1" in error

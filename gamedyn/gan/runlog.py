@@ -30,7 +30,7 @@ def read_log(path: Path) -> list[Line]:
         ValueError: If any other line is not a JSON object with a `step`.
     """
     lines: list[Line] = []
-    texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    texts = path.read_bytes().splitlines() if path.exists() else []
     for number, text in enumerate(texts, start=1):
         try:
             line = dict(json.loads(text))

@@ -43,11 +43,16 @@ def read_rows(path: Path) -> list[Row]:
     Returns:
         The rows in order, without a line that a killed process left unfinished: that run's checkpoint is
         complete, so that it costs seconds to write it again.
+
+    Raises:
+        ValueError: If a line is whole and no row.
     """
     rows: list[Row] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
+            if not (isinstance(rows[-1], dict) and "run" in rows[-1]):
+                raise ValueError(f"{path} holds {line[:40]!r}, which is no run of a study: delete that line")
     return rows
 
 
