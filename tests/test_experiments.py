@@ -11,7 +11,7 @@ import pytest
 
 from gamedyn.cli import main
 from gamedyn.experiments import Experiment, Finding, read_catalogue
-from gamedyn.experiments.page import drawn_by, page, read_records
+from gamedyn.experiments.page import drawn_by, page, read_record, read_records
 from gamedyn.provenance import commit, processor
 
 
@@ -143,6 +143,36 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert (out / "gallery.md").read_text() == text
     assert main(["reproduce", "large"]) == 2
     assert "there is no experiment 'large'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"name": ', b"\xff\xfe", b"3"])
+def test_a_record_that_is_none_is_named(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Experiment("bilinear_orbits.py", "smoke", tmp_path) as experiment:
+        experiment.find("one", 1.0, "<", 2.0)
+    path = tmp_path / "bilinear_orbits.json"
+    whole = json.loads(path.read_text())
+    assert read_record(path) == whole
+    for wrong in (content, json.dumps({**whole, "findings": [{}]}).encode()):
+        path.write_bytes(wrong)
+        capsys.readouterr()
+        assert main(["reproduce", "--page", "--out", str(tmp_path)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert str(path) in line
+        assert "delete it" in line
+
+
+def test_a_script_that_refuses_its_data_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "Path(sys.argv[4], 'absent').read_text()"
+    (tmp_path / "small.py").write_text(SCRIPT.replace('experiment.find("one", 1.0, "<", 2.0)', wrong))
+    monkeypatch.setattr("gamedyn.experiments.catalogue.PLACES", (tmp_path,))
+    assert main(["reproduce", "small", "--out", str(tmp_path / "out")]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("small: error: ")
+    assert "absent" in line
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,10 @@ from gamedyn.experiments.catalogue import Entry, read_catalogue
 from gamedyn.experiments.experiment import Scale
 from gamedyn.experiments.page import page, read_records
 
+SCRIPT = "gamedyn.experiments.script"
+MISTAKE = 2
+"""The exit code of a script whose user, or whose folder of data, was wrong."""
+
 
 @dataclass
 class Reproduce:
@@ -44,7 +48,8 @@ class Reproduce:
         """Run what was named.
 
         Raises:
-            ValueError: If the name is unknown, or none was given.
+            ValueError: If the name is unknown, or none was given, or the script failed.
+            SystemExit: If the script refused what it was given.
         """
         entries = read_catalogue()
         if self.list:
@@ -64,7 +69,9 @@ class Reproduce:
         if self.name not in entries:
             problem = f"there is no experiment {self.name!r}" if self.name else "name an experiment, or --all"
             raise ValueError(f"{problem}; gamedyn reproduce --list names them")
-        if code := self._run_one(entries[self.name], folder):
+        if (code := self._run_one(entries[self.name], folder)) == MISTAKE:
+            raise SystemExit(code)  # which the script has put into words
+        if code:
             raise ValueError(f"{self.name} ended with exit code {code}")
 
     def _run_all(self, entries: dict[str, Entry], folder: Path) -> None:
@@ -88,6 +95,7 @@ class Reproduce:
     def _run_one(self, entry: Entry, folder: Path) -> int:
         """Run a script in a process of its own, and return its exit code."""
         print(f"--- {entry.name}: {entry.title}", flush=True)
-        command = [sys.executable, str(entry.path), "--scale", self.scale, "--out", str(folder)]
+        command = [sys.executable, "-m", SCRIPT, str(entry.path)]
+        command += ["--scale", self.scale, "--out", str(folder)]
         where = {} if self.data_root is None else {"GAMEDYN_DATA": self.data_root}
         return subprocess.run(command, check=False, env={**os.environ, **where}).returncode

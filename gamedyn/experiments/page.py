@@ -12,6 +12,9 @@ from typing import Any
 from gamedyn.experiments.catalogue import Entry
 
 Record = Mapping[str, Any]
+KEYS = frozenset({"scale", "held", "findings", "pictures", "seconds", "date", "processors"})
+FOUND = frozenset({"what", "number", "relation", "bound", "held"})
+"""What a record, and a finding in it, must have."""
 UNITS = ((3600.0, "h"), (60.0, "min"))
 
 
@@ -24,9 +27,34 @@ def read_records(folder: Path, entries: Mapping[str, Entry]) -> dict[str, Record
 
     Returns:
         Records by name, those that are there.
+
+    Raises:
+        ValueError: If a file of such a name holds something else.
     """
     paths = {name: folder / f"{name}.json" for name in entries}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    return {name: read_record(path) for name, path in paths.items() if path.exists()}
+
+
+def read_record(path: Path) -> Record:
+    """Read what a finished experiment left.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: If the file holds something else; the message names it.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of the JSON or of the decoding
+        raise ValueError(f"{path} is damaged ({error}): delete it and run {path.stem} again") from error
+    whole = isinstance(record, Mapping) and record.keys() >= KEYS
+    if not (whole and all(isinstance(one, Mapping) and one.keys() >= FOUND for one in record["findings"])):
+        raise ValueError(f"{path} is no record of an experiment: delete it and run {path.stem} again")
+    return dict(record)
 
 
 def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Path, target: Path) -> str:
