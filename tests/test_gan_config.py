@@ -11,7 +11,7 @@ import pytest
 
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 from gamedyn.gan.config.fields import CHOICES
-from gamedyn.gan.config.values import COUNTS, OPTIONAL, RATES, SHARES, SWITCHES, TEXTS, WEIGHTS
+from gamedyn.gan.config.values import COUNTS, EVALUATED, OPTIONAL, RATES, SHARES, SWITCHES, TEXTS, WEIGHTS
 from gamedyn.gan.random_architectures import random_architecture
 from gamedyn.gan.runs import open_run
 
@@ -135,7 +135,7 @@ def wrong_values(name: str) -> list[object]:
         return ["yes", 1, None]
     if name in TEXTS:
         return [3, True]
-    if name in COUNTS or name == "eval_samples":
+    if name in COUNTS + EVALUATED:
         return [0, -1, 1.5, True, "3", float("nan"), 2**31]
     if name in {"seed", "architecture_index"}:
         return [-1, 0.5, True, "0", None, 2**32]

@@ -223,7 +223,9 @@ def test_any_importable_network_extracts(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=message):
             open_extractor(f"mine_to_extract:{spec}").features(images)
     for spec in ("os:getcwd", "json:dumps", "math:sqrt"):
-        with pytest.raises(ValueError, match=f"the extractor {spec} does not take images .*(Type|Value)Error"):
+        with pytest.raises(
+            ValueError, match=f"the extractor {spec} does not take images .*(Type|Value)Error"
+        ):
             open_extractor(spec).features(images)
     with pytest.raises(FileNotFoundError, match=r"model\.py"):
         open_extractor(f"cifarnet:{tmp_path}/absent")

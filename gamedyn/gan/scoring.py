@@ -23,8 +23,8 @@ Score = Callable[[Samples], Mapping[str, float]]
 STREAM = 3_000_017
 SCORED = "samples"
 """The key by which a line of scores is known in the log: how many samples they were computed from."""
-REFERENCES = 10_000
-"""Most training images that samples are compared with."""
+REFERENCE_SEED = 0
+"""Which training images samples are compared with: the same for every seed, whose scores then compare."""
 SUBSETS = 10
 """Subsets of a kernel distance; the hundred that `gamedyn evaluate` takes cost ten seconds each time."""
 
@@ -117,7 +117,10 @@ def open_score(config: TrainConfig, source: Source) -> Score | None:
     @cache  # the statistics of the training images are computed once, when they are first needed
     def evaluator() -> Evaluator:
         return Evaluator(
-            images.some(REFERENCES, seed=config.seed), extractor, seed=config.seed, progress=True
+            images.some(config.eval_references, seed=REFERENCE_SEED),
+            extractor,
+            seed=config.seed,
+            progress=True,
         )
 
     return lambda samples: evaluator().score(samples, config.eval_samples, subsets=SUBSETS)

@@ -115,6 +115,8 @@ class TrainConfig:
     """Steps between two evaluations with the extractor; by default only at the end."""
     eval_samples: int = 10_000
     """Generated samples an evaluation takes."""
+    eval_references: int = 10_000
+    """Most training images they are compared with, for every seed the same."""
     log_every: int = 10
     """Steps between two lines of log.jsonl."""
     sample_every: int = 500

@@ -24,6 +24,8 @@ COUNTS = (
     "keep",
     "threads",
 )
+EVALUATED = ("eval_samples", "eval_references")
+"""Counts of two or more, where a spread begins."""
 RATES = ("lr", "max_lr", "rtol", "clip")
 WEIGHTS = ("gp", "r1", "r2", "weight_decay", "instance_noise")
 SHARES = ("beta1", "beta2", "ema", "dropout", "label_smoothing")
@@ -101,7 +103,8 @@ def check_values(config: TrainConfig, choices: Mapping[str, tuple[str, ...]]) ->
     if type(config.seed) is not int or not 0 <= config.seed <= LARGEST_SEED:
         raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")
     check_count("architecture_index", config.architecture_index, least=0)
-    check_count("eval_samples", config.eval_samples, least=2)
+    for name in EVALUATED:
+        check_count(name, given[name], least=2)
 
 
 def check_count(name: str, value: object, *, least: int, most: int = LARGEST_COUNT) -> None:

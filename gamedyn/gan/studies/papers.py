@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.presets.icr import ACGD, ACGD_RATES, ADAM
 from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, GP_RMSPROP
 from gamedyn.gan.studies.study import Method, Scale, Study
@@ -126,7 +127,7 @@ def sizes(scale: Scale, extractor: str, *, paper: int, laptop: int) -> dict[str,
 
 
 def scored(extractor: str, every: int, samples: int) -> dict[str, Any]:
-    """Give the settings of scores along the way.
+    """Give the settings of scores along the way, against no fewer images than samples.
 
     Args:
         extractor: What features are taken by.
@@ -136,4 +137,10 @@ def scored(extractor: str, every: int, samples: int) -> dict[str, Any]:
     Returns:
         Settings.
     """
-    return {"extractor": extractor, "eval_every": every, "eval_samples": samples}
+    references = max(samples, TrainConfig.eval_references)
+    return {
+        "extractor": extractor,
+        "eval_every": every,
+        "eval_samples": samples,
+        "eval_references": references,
+    }
