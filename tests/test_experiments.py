@@ -145,6 +145,23 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert "there is no experiment 'large'" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["bilinear_orbits", "--all"], "'bilinear_orbits' and --all"),
+        (["--all", "--page"], "--all and --page"),
+        (["bilinear_orbits", "--list"], "'bilinear_orbits' and --list"),
+    ],
+)
+def test_two_tasks_at_once_are_refused(
+    flags: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reproduce", *flags, "--scale", "smoke", "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{words} ask for different things" in line
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("content", [b"{}", b"[]", b'{"name": ', b"\xff\xfe", b"3"])
 def test_a_record_that_is_none_is_named(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -48,10 +48,13 @@ class Reproduce:
         """Run what was named.
 
         Raises:
-            ValueError: If the name is unknown, or none was given, or the script failed.
+            ValueError: If the name is unknown, none was given or more than that, or the script failed.
             SystemExit: If the script refused what it was given.
         """
         entries = read_catalogue()
+        asked = {f"{self.name!r}": self.name, "--list": self.list, "--all": self.all, "--page": self.page}
+        if len(tasks := [task for task, given in asked.items() if given]) > 1:
+            raise ValueError(f"{' and '.join(tasks)} ask for different things: give one of them")
         if self.list:
             for entry in entries.values():
                 print(

@@ -58,6 +58,7 @@ class StudyCommand:
         """
         from gamedyn.gan.studies.sweep import ROWS, read_rows, sweep
 
+        self._check_task()
         study = self.study()
         folder = self.out or Path("studies", f"{self.name}-{self.scale}")
         rows = read_rows(folder / ROWS)
@@ -77,6 +78,17 @@ class StudyCommand:
                 )
                 return
         report(study, rows, folder)
+
+    def _check_task(self) -> None:
+        if self.list and self.draw:
+            raise ValueError("--list and --draw ask for different things: give one of them")
+        if self.list or self.draw:
+            task = "--list" if self.list else "--draw"
+            for flag, value, unused in (("--shard", self.shard, "1/1"), ("--processes", self.processes, 1)):
+                if value != unused:
+                    raise ValueError(
+                        f"{flag} {value} is for runs and {task} does none: leave out one of them"
+                    )
 
     def study(self) -> Study:
         """Give the study with its flags applied.
