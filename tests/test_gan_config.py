@@ -21,7 +21,10 @@ NORMALISED = next(index for index in range(100) if random_architecture(index).cr
 PLAIN = next(index for index in range(100) if not random_architecture(index).critic_norm)
 
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "images' networks for points": ({"dataset": "ring", "architecture": "resnet"}, ["'resnet'", "'ring'"]),
+    "images' networks for points": (
+        {"dataset": "ring", "architecture": "resnet"},
+        ["'resnet'", "'ring'", "--architecture mlp"],
+    ),
     "points' networks for images": ({"architecture": "mlp"}, ["'mlp'", "'digits'", "mlp-generator"]),
     "resampled points": ({"dataset": "grid", "image_size": 16}, ["image_size 16", "'grid'"]),
     "scores of points": ({"dataset": "grid", "extractor": "cifarnet:x"}, ["'cifarnet:x'", "'grid'"]),
@@ -39,7 +42,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"architecture_index": 3},
         ["architecture_index 3", "--architecture random"],
     ),
-    "a first moment of ACGD": ({"beta1": 0.5}, ["beta1 0.5", "adam, sgd", "'acgd'"]),
+    "a first moment of ACGD": ({"beta1": 0.5}, ["beta1 0.5", "adam, sgd", "'acgd'", "--beta1 None"]),
     "a second moment of SGD": ({"optimizer": "sgd", "beta2": 0.9}, ["beta2 0.9", "'sgd'"]),
     "critic steps at once": ({"n_critic": 5}, ["n_critic 5", "'acgd'", "adam, rmsprop or sgd"]),
     "the generator's own batches at once": (
@@ -73,7 +76,18 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["architecture 'random'", "gp 10", "--critic-norm layer"],
     ),
     "LayerNorm and curvature": ({"critic_norm": "layer"}, ["critic_norm 'layer'", "'acgd'", "group"]),
-    "scores without an extractor": ({"eval_every": 100}, ["eval_every 100", "--extractor"]),
+    "scores without an extractor": ({"eval_every": 100}, ["eval_every 100", "--extractor cifarnet:FOLDER"]),
+    "samples of no scores": ({"eval_samples": 100}, ["eval_samples 100", "--eval-samples 10000"]),
+    "references of no scores": ({"eval_references": 100}, ["eval_references 100", "add --extractor"]),
+    "scores of points along the way": (
+        {"dataset": "ring", "eval_every": 5},
+        ["eval_every 5", "'ring' has points: leave it out", "--eval-every None"],
+    ),
+    "initial weights of points": ({"dataset": "ring", "init": "icr"}, ["init 'icr'", "'ring'", "orthogonal"]),
+    "smoothing a regression": (
+        {"loss": "lsgan", "label_smoothing": 0.1},
+        ["label_smoothing 0.1", "written for the logistic losses", "'lsgan'", "--label-smoothing 0.0"],
+    ),
 }
 
 

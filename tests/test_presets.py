@@ -151,6 +151,38 @@ def test_a_wrong_use_is_one_line(
     assert not (tmp_path / "runs").exists()
 
 
+MENDED = {
+    "points": (["--preset", "wgan-gp-dcgan", "--dataset", "ring"], ["--architecture", "mlp"]),
+    "another optimizer": (["--preset", "icr-acgd-wgan", "--optimizer", "cgd"], ["--beta2", "None"]),
+    "a critic's norm": (
+        ["--preset", "lsgan", "--dataset", "ring", "--architecture", "mlp"],
+        ["--critic-norm", "None"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_the_mend_that_a_refusal_names_leads_on(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, mend = MENDED[case]
+    sizes = ["--batch-size", 4, "--dim", 4, "--latent", 3, "--steps", 1]
+    sizes += [] if "--dataset" in given else ["--dataset", "digits"]
+    assert train(*given, *sizes, "--out", tmp_path) == 2
+    assert " ".join(mend) in capsys.readouterr().err
+    assert train(*given, *sizes, *mend, "--out", tmp_path) == 0
+
+
+def test_settings_of_images_become_those_of_points_by_the_mend_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*TINY, "--steps", 1, "--out", tmp_path / "digits") == 0
+    given = ["--config", tmp_path / "digits" / "config.json", "--dataset", "ring", "--out", tmp_path / "ring"]
+    assert train(*given) == 2
+    assert "choose --architecture mlp" in capsys.readouterr().err
+    assert train(*given, "--architecture", "mlp") == 0
+
+
 def test_an_extractor_that_a_file_names_is_code_and_wants_to_be_allowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,7 +125,7 @@ def critic_norm_for(name: ArchitectureName, chosen: NormName | None = None, *, i
     if chosen not in (None, known.critic_norm) and not known.choosable:
         raise ValueError(
             f"critic_norm {chosen!r} does not go with architecture {name!r}, whose discriminator has no "
-            "normalisation: leave critic_norm out"
+            "normalisation: leave it out (over a file or preset: --critic-norm None)"
         )
     if known.critic_norm is None and not random_architecture(index).critic_norm:
         return "none"

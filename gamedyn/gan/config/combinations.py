@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import fields
 
 from gamedyn.gan.architectures import critic_norm_for
-
-if TYPE_CHECKING:
-    from gamedyn.gan.config.fields import TrainConfig
+from gamedyn.gan.config.fields import TrainConfig
 
 POINTS = frozenset({"ring", "grid"})
 """The data sets of points; the others are images."""
@@ -17,8 +15,16 @@ ALTERNATING = frozenset({"adam", "rmsprop", "sgd"})
 COMPETITIVE = frozenset({"cgd", "acgd"})
 """The optimizers that solve a linear system a step."""
 SMOOTHABLE = frozenset({"minimax", "non-saturating"})
-"""The losses whose discriminator has a target for real samples that can be smoothed."""
+"""The logistic losses, whose discriminator's target for real samples can be smoothed."""
 NOT_SEPARABLE = frozenset({"rpgan"})
+INIT_OF_POINTS = "tflib"
+"""What the initial weights are called where none are chosen."""
+UNSCORED = {
+    "eval_every": None,
+    "eval_samples": TrainConfig.eval_samples,
+    "eval_references": TrainConfig.eval_references,
+}
+"""What settings of scores are where nothing is scored: their defaults."""
 UNUSED = {"rtol": 1e-2, "max_iter": 20, "curvature_batch": 1.0, "precision": "float32"}
 """What settings of a linear solve are where nothing is solved: their defaults."""
 MOMENTS: dict[str, frozenset[str]] = {
@@ -56,14 +62,19 @@ def about_data(config: TrainConfig) -> Iterator[str]:
         if config.architecture != "mlp":
             yield (
                 f"architecture {config.architecture!r} is for images and dataset {data!r} has points: "
-                "leave out --architecture, or choose cifar10 or digits"
+                "choose --architecture mlp, or dataset cifar10 or digits"
             )
         for name in ("image_size", "extractor"):
             if (value := getattr(config, name)) is not None:
-                yield f"{name} {value!r} is for images and dataset {data!r} has points: leave it out"
+                yield f"{name} {value!r} is for images and dataset {data!r} has points: {without(name)}"
         for name in ("channels_last", "dequantise"):
             if getattr(config, name):
-                yield f"{name} is for images and dataset {data!r} has points: leave it out"
+                yield f"{name} is for images and dataset {data!r} has points: {without(name)}"
+        if config.init != INIT_OF_POINTS:
+            yield (
+                f"init {config.init!r} is for images and dataset {data!r} has points, whose networks begin "
+                f"with orthogonal weights: {without('init')}"
+            )
     else:
         if config.architecture == "mlp":
             yield (
@@ -95,14 +106,14 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
         if (value := getattr(config, name)) is not None and player not in known:
             yield (
                 f"{name} {value:g} is a setting of {', '.join(sorted(known))} and optimizer is {player!r}: "
-                "leave it out"
+                f"{without(name)}"
             )
     if player not in COMPETITIVE:
         for name, unused in UNUSED.items():
             if (value := getattr(config, name)) != unused:
                 yield (
                     f"{name} {value} is a setting of a linear solve and optimizer {player!r} solves nothing: "
-                    "choose cgd or acgd, or leave it out"
+                    f"choose cgd or acgd, or {without(name)}"
                 )
     if player not in ALTERNATING:
         both = f"optimizer {player!r} moves both players at once: choose adam, rmsprop or sgd"
@@ -116,7 +127,7 @@ def about_optimizer(config: TrainConfig) -> Iterator[str]:
     if part < 1 and config.loss in NOT_SEPARABLE:
         yield (
             f"curvature_batch {part:g} needs a loss in which every sample counts by itself "
-            f"and loss {config.loss!r} compares samples: choose another loss, or leave out --curvature-batch"
+            f"and loss {config.loss!r} compares samples: choose another loss, or {without('curvature_batch')}"
         )
 
 
@@ -142,11 +153,13 @@ def about_regularisers(config: TrainConfig) -> Iterator[str]:
                 "leave out one of them"
             )
     if config.gp_sides == "one" and not config.gp:
-        yield "gp_sides 'one' is a kind of gradient penalty and gp is 0: add --gp 10, or leave it out"
+        yield (
+            f"gp_sides 'one' is a kind of gradient penalty and gp is 0: add --gp 10, or {without('gp_sides')}"
+        )
     if config.label_smoothing and config.loss not in SMOOTHABLE:
         yield (
-            f"label_smoothing {config.label_smoothing:g} needs targets for the discriminator and loss "
-            f"{config.loss!r} has none: choose minimax or non-saturating, or leave it out"
+            f"label_smoothing {config.label_smoothing:g} is written for the logistic losses and loss "
+            f"{config.loss!r} is none: choose minimax or non-saturating, or {without('label_smoothing')}"
         )
 
 
@@ -186,8 +199,40 @@ def about_scores(config: TrainConfig) -> Iterator[str]:
     Yields:
         One sentence a problem.
     """
-    if config.eval_every is not None and config.extractor is None:
+    if config.extractor is not None:
+        return
+    points = config.dataset in POINTS
+    for name, unused in UNSCORED.items():
+        if (value := getattr(config, name)) == unused:
+            continue
+        if points:
+            yield (
+                f"{name} {value} is of scores by an extractor, which are for images, and dataset "
+                f"{config.dataset!r} has points: {without(name)}"
+            )
         yield (
-            f"eval_every {config.eval_every} asks for scores and extractor is not set: add --extractor "
-            "cifarnet:FOLDER or inception:PATH, or leave it out"
+            f"{name} {value} is of scores and extractor is not set: add --extractor cifarnet:FOLDER or "
+            f"inception:PATH, or {without(name)}"
         )
+
+
+def without(name: str) -> str:
+    """Say how to do without a setting, wherever it comes from.
+
+    Args:
+        name: The setting.
+
+    Returns:
+        The end of a sentence, with the flag that overrides a file or a preset.
+
+    Example:
+        >>> without("beta2")
+        'leave it out (over a file or preset: --beta2 None)'
+        >>> without("channels_last")
+        'leave it out (over a file or preset: --no-channels-last)'
+    """
+    default = next(field.default for field in fields(TrainConfig) if field.name == name)
+    flag = name.replace("_", "-")
+    return (
+        f"leave it out (over a file or preset: --{f'no-{flag}' if default is False else f'{flag} {default}'})"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gamedyn.gan.config.combinations import ALTERNATING, POINTS, check_combinations
+from gamedyn.gan.config.combinations import ALTERNATING, INIT_OF_POINTS, POINTS, check_combinations
 from gamedyn.gan.config.fields import TrainConfig
 
 # Two iterations of acgd on a quarter of the fakes are the best of docs/performance.md at equal time; the
@@ -41,7 +41,7 @@ MOMENTS: dict[str, dict[str, float]] = {
 }
 SOLVE = {"max_iter": 20, "curvature_batch": 1.0}
 A_QUARTER = ("acgd", "cifar10", "wgan")
-PLANE = {"steps": 3000, "batch_size": 128, "dim": 64, "latent": 256, "init": "tflib"}
+PLANE = {"steps": 3000, "batch_size": 128, "dim": 64, "latent": 256, "init": INIT_OF_POINTS}
 SIZES: dict[str, dict[str, Any]] = {
     "cifar10": {"steps": 5000, "batch_size": 64, "dim": 64, "latent": 128, "init": "torch"},
     "digits": {"steps": 2000, "batch_size": 64, "dim": 32, "latent": 64, "init": "tflib"},

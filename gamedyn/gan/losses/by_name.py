@@ -20,7 +20,7 @@ LOSSES: dict[str, GANLoss] = {
 """The losses by the names that a configuration uses."""
 
 SMOOTHED: dict[str, type[Minimax | NonSaturating]] = {"minimax": Minimax, "non-saturating": NonSaturating}
-"""Those whose discriminator has labels to smooth."""
+"""The logistic ones, whose labels can be smoothed."""
 
 
 def build_loss(name: str, *, label_smoothing: float = 0.0) -> GANLoss:
@@ -34,7 +34,7 @@ def build_loss(name: str, *, label_smoothing: float = 0.0) -> GANLoss:
         The loss.
 
     Raises:
-        ValueError: If there is no such loss, or it has no labels to smooth.
+        ValueError: If there is no such loss, or labels are to be smoothed of one that is not logistic.
 
     Example:
         >>> build_loss("minimax", label_smoothing=0.1)
@@ -46,7 +46,7 @@ def build_loss(name: str, *, label_smoothing: float = 0.0) -> GANLoss:
         return SMOOTHED[name](label_smoothing)
     if label_smoothing:
         raise ValueError(
-            f"label_smoothing is for losses with labels ({', '.join(SMOOTHED)}), got {label_smoothing!r} "
-            f"with {name!r}"
+            f"label_smoothing is written for the logistic losses ({', '.join(SMOOTHED)}), got "
+            f"{label_smoothing!r} with {name!r}"
         )
     return LOSSES[name]
