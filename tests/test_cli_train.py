@@ -71,7 +71,7 @@ def test_every_optimizer_trains_by_name(
 
 
 def test_products_may_take_a_part_of_the_fakes_and_less_precision(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts: list[int] = []
     asked: list[int] = []
@@ -86,7 +86,9 @@ def test_products_may_take_a_part_of_the_fakes_and_less_precision(
     flags += ["--precision", "relaxed"]
     assert train(*flags, "--out", tmp_path) == 0
     assert set(counts) == {4}
-    assert len(asked) == len(counts)
+    assert len(asked) == len(counts) + 1  # and once, to say that it is none
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gamedyn: note: precision 'relaxed' changes nothing here")
     assert all(line["cg_iterations"] <= 3 for line in read_log(tmp_path / "log.jsonl"))
     assert read_config(tmp_path / "config.json").curvature_batch == 0.25
 
@@ -288,6 +290,17 @@ def test_a_warning_is_one_line_said_once(tmp_path: Path, capsys: pytest.CaptureF
     assert train("--dataset", "digits", "--optimizer", "adam", *TINY, *scores, "--out", tmp_path) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("gamedyn: note: 20 samples and 1498 references for 64 features")
+
+
+@pytest.mark.parametrize(("optimizer", "notes"), [("cgd", 1), ("simgd", 0), ("adam", 0)])
+def test_a_game_that_fast_products_do_not_cover_is_noted_once(
+    optimizer: str, notes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--dataset", "digits", "--optimizer", optimizer, "--architecture", "conditional-resnet", *TINY]
+    assert train(*flags, "--out", tmp_path) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == notes
+    assert all("products cost more than they could: classes: a conditional game" in line for line in lines)
 
 
 def launch(*arguments: object) -> subprocess.Popen[str]:

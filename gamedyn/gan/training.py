@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ class Trainer:
         self.step = 0
         self.saved = 0  # the step of the newest checkpoint
         self.skipped = 0
+        self.noted = False  # what its first products tell
 
     @property
     def ema(self) -> nn.Module | None:
@@ -178,6 +180,10 @@ class Trainer:
         self.stepper.noise = self.config.instance_noise * remaining(self.step, self.steps)
         with self.clock.running():
             record = self.stepper.step(self.generator, self.discriminator, self.loss, self.batches.next)
+        if record.products and not self.noted:
+            self.noted = True
+            for note in getattr(self.stepper, "notes", ()):
+                warnings.warn(note, RuntimeWarning, stacklevel=3)
         for scheduler in self.schedulers:
             scheduler.step()
         if self.average is not None:

@@ -147,6 +147,20 @@ class Simultaneous:
             skipped=report.skipped,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What makes the products of the last step dearer than they could be, a sentence each."""
+        game = self._game
+        if game is None:
+            return []
+        found = [f"products cost more than they could: {part}: {why}" for part, why in game.fallbacks.items()]
+        if self.precision == "relaxed" and game.relaxed_dtype is None:
+            found.append(
+                "precision 'relaxed' changes nothing here: products are computed in bfloat16 only where the "
+                "networks are float32 and the device is faster in it"
+            )
+        return found
+
     def state_dict(self) -> dict[str, Any]:
         """Give the optimizer's state.
 
