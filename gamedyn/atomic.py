@@ -6,6 +6,35 @@ import os
 from pathlib import Path
 
 
+def check_writable(path: Path) -> None:
+    """Find out that a file cannot be written before the work that it is for.
+
+    Makes its folder, writes an empty temporary file there and removes it.
+
+    Args:
+        path: The file that is to be written.
+
+    Raises:
+        OSError: If it could not be.
+        IsADirectoryError: If it is a folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> check_writable(folder / "new" / "scores.json")
+        >>> list((folder / "new").iterdir())
+        []
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.touch()
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file by way of a temporary one in the same folder.
 

@@ -98,7 +98,7 @@ def test_samples_of_a_run_and_of_its_checkpoint_are_the_same(
     assert "5 from the generator at step 2, seed 1" in capsys.readouterr().out
 
     assert command("sample", run, "--count", 5, "--seed", 2, "--npz", tmp_path / "2.npz") == 0
-    assert (run / "samples-seed2.png").is_file()
+    assert (run / "samples-00000002-seed2.png").is_file()
     assert not np.array_equal(arrays[0], np.load(tmp_path / "2.npz")["samples"])
 
 
@@ -163,7 +163,8 @@ def test_an_evaluation_prints_a_table_and_writes_it(
     arguments = ["evaluate", run, "--extractor", f"tiny:{trained['classifier']}", "--samples", 40]
     assert command(*arguments, "--references", 200) == 0
     shown = capsys.readouterr().out
-    found = read_scores(run / "scores-00000002-tiny.json")
+    (path,) = run.glob("scores-00000002-tiny-*-n40-of200.json")
+    found = read_scores(path)
     assert set(found.scores) == {
         "FD (tiny)",
         "KD (tiny)",
@@ -200,8 +201,8 @@ def test_an_evaluation_without_a_network_and_one_of_the_average(run: Path) -> No
     change(run, with_average)
     assert command("evaluate", run, "--samples", 30, "--references", 50) == 0
     assert command("evaluate", run, "--samples", 30, "--references", 50, "--no-ema") == 0
-    average = read_scores(run / "scores-00000002-ema.json")
-    raw = read_scores(run / "scores-00000002.json")
+    average = read_scores(run / "scores-00000002-ema-n30-of50.json")
+    raw = read_scores(run / "scores-00000002-n30-of50.json")
     assert average.averaged
     assert not raw.averaged
     assert not any("FD" in name for name in raw.scores)
@@ -401,15 +402,50 @@ def test_a_critic_that_is_not_finite(run: Path, capsys: pytest.CaptureFixture[st
     assert "critic's score" in refused(capsys, "evaluate", run, "--samples", 20)
 
 
-def test_scores_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_that_cannot_be_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
+    (tmp_path / "folder.json").mkdir()
+    monkeypatch.setattr("gamedyn.gan.run_scores.evaluate_run", None)  # it fails before all the work
+    assert "file" in refused(capsys, "evaluate", run, "--out", tmp_path / "file" / "s.json")
+    assert "is a folder" in refused(capsys, "evaluate", run, "--out", tmp_path / "folder.json")
+
+
+def test_no_result_is_overwritten_by_another(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = ["--samples", 20, "--references", 20]
-    assert "file" in refused(capsys, "evaluate", run, *few, "--out", tmp_path / "file" / "s.json")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        tiny_classifier.write(tmp_path / name)
+        assert command("evaluate", run, *few, "--extractor", f"cifarnet:{tmp_path / name}") == 0
+    for other in ([], ["--seed", 1], ["--samples", 30], ["--references", 30]):
+        assert command("evaluate", run, *few, *other) == 0
+    assert len(list(run.glob("scores-*.json"))) == 6
+    assert f"Extractor: cifarnet:{tmp_path / 'b'}." in capsys.readouterr().out
+    assert command("report", run, "--out", tmp_path / "report.html") == 0
+    page = (tmp_path / "report.html").read_text()
+    assert all(f"cifarnet:{tmp_path / name}" in page for name in ("a", "b"))
+
+    shutil.copy(run / STEP, run / "checkpoint-00000001.pt")
+    change(run, with_average)
+    state = read_checkpoint(run / "checkpoint-00000001.pt")
+    write_checkpoint(run / "checkpoint-00000001.pt", {**state, "step": 1})
+    for source in (run / "checkpoint-00000001.pt", run / STEP):
+        assert command("sample", source, "--count", 2) == 0
+    assert command("sample", run / STEP, "--count", 2, "--no-ema") == 0
+    drawn = {path.name for path in run.glob("samples-*-seed0*.png")}
+    assert drawn == {
+        "samples-00000001-seed0.png",
+        "samples-00000002-seed0-ema.png",
+        "samples-00000002-seed0.png",
+    }
 
 
 def test_scores_that_are_no_scores(run: Path, tmp_path: Path) -> None:
     assert command("evaluate", run, "--samples", 20, "--references", 20) == 0
-    good = json.loads((run / "scores-00000002.json").read_text())
+    good = json.loads((run / "scores-00000002-n20-of20.json").read_text())
     path = tmp_path / "scores.json"
     wrong: list[Any] = [
         [],

@@ -34,7 +34,7 @@ class Evaluate:
     seed: int = 0
     """Seed of the noise and of every choice."""
     out: Path | None = None
-    """JSON file for the scores; by default scores-<step>-<extractor>.json beside the checkpoint."""
+    """JSON file for the scores; by default scores-<step>-<extractor>-....json beside the checkpoint."""
     ema: bool = True
     """Take the moving average of the generators where the run kept one."""
     data_root: str | None = None
@@ -52,6 +52,7 @@ class Evaluate:
 
         from dataclasses import replace
 
+        from gamedyn.atomic import check_writable
         from gamedyn.gan.devices import open_device
         from gamedyn.gan.metrics.extractors import open_extractor
         from gamedyn.gan.restore import restore_run
@@ -64,6 +65,15 @@ class Evaluate:
             if self.data_root is not None:
                 run = replace(run, config=replace(run.config, data_root=self.data_root))
             extractor = None if self.extractor is None else open_extractor(self.extractor, device=device)
+            target = self.out or run.checkpoint.parent / scores_name(
+                run.step,
+                self.extractor,
+                averaged=run.averaged,
+                seed=self.seed,
+                samples=self.samples,
+                references=self.references,
+            )
+            check_writable(target)  # now, not after all the work
             found = evaluate_run(
                 run,
                 extractor,
@@ -72,11 +82,10 @@ class Evaluate:
                 seed=self.seed,
                 progress=True,
             )
-        name = None if extractor is None else extractor.name
-        target = self.out or run.checkpoint.parent / scores_name(run.step, name, averaged=run.averaged)
+        if self.extractor is not None:
+            found.protocol.append(f"Extractor: {self.extractor}.")
         for line in describe(found):
             print(line)
-        target.parent.mkdir(parents=True, exist_ok=True)
         found.write(target)
         print(f"  wrote {target}")
 

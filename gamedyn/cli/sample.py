@@ -26,7 +26,7 @@ class Sample:
     seed: int = 0
     """Seed of the noise."""
     out: Path | None = None
-    """Picture to write, a .png; by default samples-seed<seed>.png beside the checkpoint."""
+    """Picture to write, a .png; by default samples-<step>-seed<seed>.png beside the checkpoint."""
     npz: Path | None = None
     """Also write them as `samples` into this .npz: bytes (n, height, width, channels), or points."""
     ema: bool = True
@@ -66,7 +66,8 @@ class Sample:
                 )
             parts.append(batch if points else as_bytes(batch))
         samples = torch.cat(parts).numpy()
-        target = self.out or run.checkpoint.parent / f"samples-seed{self.seed}.png"
+        name = f"samples-{run.step:08d}-seed{self.seed}{'-ema' * run.averaged}.png"
+        target = self.out or run.checkpoint.parent / name
         if points:
             figure = point_cloud(samples, MIXTURES[run.config.dataset]().centers.numpy())
         else:

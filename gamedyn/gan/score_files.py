@@ -13,6 +13,11 @@ import torch
 from gamedyn import __version__
 from gamedyn.atomic import write_atomically
 
+USUAL = 10_000
+"""Samples and references where no other number is asked for."""
+LONGEST = 100
+"""Characters of an extractor in a file's name: its end, since file systems take 255."""
+
 
 @dataclass(frozen=True)
 class RunScores:
@@ -83,13 +88,24 @@ def read_scores(path: Path) -> RunScores:
     return content
 
 
-def scores_name(step: int, extractor: str | None, *, averaged: bool) -> str:
+def scores_name(
+    step: int,
+    extractor: str | None,
+    *,
+    averaged: bool,
+    seed: int = 0,
+    samples: int = USUAL,
+    references: int = USUAL,
+) -> str:
     """Name the file of a run's scores, one for each way to come by them.
 
     Args:
         step: The step of the checkpoint.
-        extractor: Name of the extractor, if any.
+        extractor: What the extractor was opened by, if any.
         averaged: Whether the generator was the moving average.
+        seed: Seed of the noise; named where it is not 0.
+        samples: Generated samples; named where they are not the usual number.
+        references: Most training images compared with; named where they are not the usual number.
 
     Returns:
         The name.
@@ -97,10 +113,12 @@ def scores_name(step: int, extractor: str | None, *, averaged: bool) -> str:
     Example:
         >>> scores_name(5000, "my.module:net", averaged=True)
         'scores-00005000-my-module-net-ema.json'
+        >>> scores_name(10, "cifarnet:nets/a", averaged=False, seed=1, samples=30)
+        'scores-00000010-cifarnet-nets-a-seed1-n30.json'
     """
     parts = [f"scores-{step:08d}"]
     if extractor is not None:
-        parts.append(re.sub(r"\W+", "-", extractor).strip("-"))
-    if averaged:
-        parts.append("ema")
+        parts.append(re.sub(r"\W+", "-", extractor)[-LONGEST:].strip("-"))
+    parts += ["ema"] * averaged + [f"seed{seed}"] * (seed != 0)
+    parts += [f"n{samples}"] * (samples != USUAL) + [f"of{references}"] * (references != USUAL)
     return "-".join(parts) + ".json"
