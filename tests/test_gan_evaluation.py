@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import tiny_classifier
 import torch
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from gamedyn.gan.metrics import (
     SlicedWasserstein,
     frechet_distance,
     kernel_distance,
+    open_extractor,
 )
 
 
@@ -157,3 +160,22 @@ def test_the_protocol_says_what_stands_beside_the_numbers() -> None:
         assert words in lines
     published = Evaluator([images(40)], Extractor("inception", halves, published=True)).protocol(50)
     assert not any("No FID" in line for line in published)
+
+
+def test_a_network_that_has_learnt_on_other_images_is_noted() -> None:
+    at_home = Extractor("toy", halves, learnt_on=(1, 4, 4))
+    assert not Evaluator([images(8)], at_home).foreign
+    with pytest.warns(RuntimeWarning, match=r"toy has learnt on .*\(3, 32, 32\), these are \(1, 4, 4\)"):
+        abroad = Evaluator([images(8)], Extractor("toy", halves, learnt_on=(3, 32, 32)))
+    assert any("has learnt on" in line for line in abroad.protocol(8))
+    assert not any("has learnt on" in line for line in Evaluator([images(8)], TOY).protocol(8))
+
+
+def test_what_a_folder_has_learnt_on_is_cifar10_or_what_its_class_says(tmp_path: Path) -> None:
+    tiny_classifier.write(tmp_path)
+    assert open_extractor(f"cifarnet:{tmp_path}").learnt_on == (3, 32, 32)
+    assert open_extractor(f"tiny:{tmp_path}").learnt_on is None
+    code = tiny_classifier.MODEL.replace("feature_dim = 2", "feature_dim, input_shape = 2, (1, 28, 28)")
+    (tmp_path / "model.py").write_text(code)
+    assert open_extractor(f"tiny:{tmp_path}").learnt_on == (1, 28, 28)
+    assert open_extractor("gamedyn.gan.metrics.digits:digits").learnt_on == (1, 8, 8)

@@ -59,10 +59,12 @@ class _Collected:
         self.features: list[Tensor] = []
         self.projections = Projections(directions=DIRECTIONS, seed=seed)
         self.count = 0
+        self.shape: tuple[int, ...] = ()
         self.classified = False
 
     def add(self, images: Tensor) -> None:
         self.count += len(images)
+        self.shape = tuple(images.shape[1:])
         self.projections.add(images)
         if self.extractor is None or not len(images):
             return
@@ -117,11 +119,24 @@ class Evaluator:
         self._pass("reference", reference, None, self._reference)
         if self._reference.count < 2:
             raise ValueError(f"needs at least 2 reference images, got {self._reference.count}")
+        if self.foreign:
+            warnings.warn(self.foreign, RuntimeWarning, stacklevel=2)
 
     @property
     def references(self) -> int:
         """Number of reference images."""
         return self._reference.count
+
+    @property
+    def foreign(self) -> str:
+        """Says where the images are not of the shape that the network has learnt on; else empty."""
+        learnt_on = None if self.extractor is None else self.extractor.learnt_on
+        if self.extractor is None or learnt_on is None or learnt_on == self._reference.shape:
+            return ""
+        return (
+            f"{self.extractor.name} has learnt on images of shape {learnt_on}, these are "
+            f"{self._reference.shape}: its features mean little here, and rank only what is scored alike"
+        )
 
     @property
     def dimension(self) -> int:
@@ -209,6 +224,7 @@ class Evaluator:
             features = f"Features: {name}, {self.dimension} of them."
             if not self.extractor.published:
                 features += " No FID: comparable only with numbers of the same network and counts."
+            lines += [f"Note: {self.foreign}."] if self.foreign else []
             lines += [
                 features,
                 f"{self.extractor.kernel}: {SUBSETS} subsets of {min(common, SUBSET_SIZE):,}, sd over them.",

@@ -40,7 +40,8 @@ def load_classifier(folder: Path) -> nn.Module:
 
     `model.py` is imported, so open only what you would run. It must define one `nn.Module` class with a
     `feature_dim`, built without arguments, whose `forward(images, features=True)` takes images in [0, 1] and
-    returns `(logits, features)`. The weights are the folder's one `.safetensors` file.
+    returns `(logits, features)`, and may have the `input_shape` of the images that it was trained on. The
+    weights are the folder's one `.safetensors` file.
 
     Args:
         folder: The folder.

@@ -88,5 +88,5 @@ def digit_classifier() -> nn.Sequential:
     return network.eval().requires_grad_(False)
 
 
-digits = Extractor("digits", features_and_logits)
+digits = Extractor("digits", features_and_logits, learnt_on=(1, 8, 8))
 """The classifier as an extractor: `--extractor gamedyn.gan.metrics.digits:digits`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,8 @@ from gamedyn.gan.metrics.inception import open_inception
 
 FORMS = "inception:FILE, cifarnet:FOLDER (any NAME:FOLDER with model.py and weights) or module.path:attribute"
 
+CIFAR10 = (3, 32, 32)
+Shape: TypeAlias = tuple[int, ...]
 Network: TypeAlias = Callable[[Tensor], Tensor | tuple[Tensor, Tensor | None]]
 
 
@@ -29,6 +31,8 @@ class Extractor:
             `(n, dimension)`, or to a pair of them and class logits, shape `(n, classes)`, or `None` for no
             classes.
         published: Whether it is the network that FID, KID and Inception Score are defined with.
+        learnt_on: Shape of the images that it was trained on, `(channels, height, width)`; `None` if that is
+            not known, or any will do.
 
     Example:
         >>> flat = Extractor("pixels", lambda images: (images.flatten(1), None))
@@ -39,6 +43,7 @@ class Extractor:
     name: str
     network: Network
     published: bool = False
+    learnt_on: Shape | None = None
 
     @torch.inference_mode()
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -156,10 +161,13 @@ def open_extractor(spec: str, *, device: str = "cpu") -> Extractor:
         return Extractor("inception", _on(device, network), published=True)
     folder = Path(rest).expanduser()
     if kind == "cifarnet" or folder.is_dir():
-        return Extractor(kind, _on(device, _classifier(load_classifier(folder).to(device))))
+        classifier = load_classifier(folder).to(device)
+        shape = getattr(classifier, "input_shape", CIFAR10 if kind == "cifarnet" else None)
+        learnt_on = tuple(shape) if isinstance(shape, tuple | list) else None
+        return Extractor(kind, _on(device, _classifier(classifier)), learnt_on=learnt_on)
     found = _imported(spec, kind, rest, device)
     if isinstance(found, Extractor):
-        return Extractor(found.name, _on(device, found.network), found.published)
+        return replace(found, network=_on(device, found.network))
     return Extractor(spec, _on(device, found))
 
 
