@@ -222,9 +222,9 @@ def test_any_importable_network_extracts(tmp_path, monkeypatch):
     for spec, message in (("wrong", "gave a dict"), ("short", r"\(2, dimension\), got \(1, 16\)")):
         with pytest.raises(ValueError, match=message):
             open_extractor(f"mine_to_extract:{spec}").features(images)
-    for spec in ("os:getcwd", "json:dumps", "math:sqrt"):
+    for spec in ("os:getcwd", "json:dumps", "math:sqrt", "sys:exit"):
         with pytest.raises(
-            ValueError, match=f"the extractor {spec} does not take images .*(Type|Value)Error"
+            ValueError, match=f"the extractor {spec} does not take images .*(TypeError|ValueError|SystemExit)"
         ):
             open_extractor(spec).features(images)
     with pytest.raises(FileNotFoundError, match=r"model\.py"):
@@ -236,6 +236,7 @@ def test_any_importable_network_extracts(tmp_path, monkeypatch):
     [
         ("def (:", "model.py cannot be imported: SyntaxError"),
         ("1 / 0", "model.py cannot be imported: ZeroDivisionError"),
+        ("raise SystemExit('no')", r"model.py cannot be imported: SystemExit\('no'\)"),
         (tiny_classifier.MODEL.replace("super().__init__()", "1 / 0"), r"Tiny\(\) cannot be made: ZeroDiv"),
         (
             tiny_classifier.MODEL.replace("__init__(self)", "__init__(self, width)"),

@@ -77,7 +77,7 @@ def _network(code: Path) -> nn.Module:
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except Exception as error:  # it is code of its own, which may raise anything
+    except (Exception, SystemExit) as error:  # it is code of its own, which may raise anything
         raise ValueError(f"{code} cannot be imported: {error!r}") from error
     classes: list[Any] = [
         value
@@ -88,6 +88,6 @@ def _network(code: Path) -> nn.Module:
         raise ValueError(f"{code} must define one nn.Module class with a feature_dim, it has {len(classes)}")
     try:
         network: nn.Module = classes[0]()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{code}: {classes[0].__name__}() cannot be made: {error!r}") from error
     return network

@@ -61,15 +61,13 @@ class Extractor:
         """
         try:
             found: object = self.network(images)
+        except SystemExit as error:
+            raise self._refusal(images, error) from error
         except Exception as error:  # a network may be code of a user's own, which may raise anything
             said = str(error)
             if isinstance(error, MemoryError) or "can't allocate memory" in said or "out of memory" in said:
                 raise
-            reason = "".join(said.strip().splitlines()[:1])
-            raise ValueError(
-                f"the extractor {self.name} does not take images of shape {tuple(images.shape[1:])}: "
-                f"{type(error).__name__}: {reason}"
-            ) from error
+            raise self._refusal(images, error) from error
         match found:
             case Tensor() as features:
                 logits = None
@@ -87,6 +85,13 @@ class Extractor:
                     f"got {tuple(output.shape)}"
                 )
         return features, logits
+
+    def _refusal(self, images: Tensor, error: BaseException) -> ValueError:
+        reason = "".join(str(error).strip().splitlines()[:1])
+        return ValueError(
+            f"the extractor {self.name} does not take images of shape {tuple(images.shape[1:])}: "
+            f"{type(error).__name__}: {reason}"
+        )
 
     def features(self, images: Tensor) -> Tensor:
         """Give the features alone.
@@ -190,7 +195,7 @@ def _imported(spec: str, module: str, attribute: str, device: str) -> Extractor 
             found = getattr(found, name)
         if isinstance(found, type) and issubclass(found, nn.Module):
             found = found()
-    except Exception as error:  # a module is code of its own, which may raise anything
+    except (Exception, SystemExit) as error:  # a module is code of its own, which may raise anything
         raise ValueError(
             f"extractor {spec!r} cannot be imported: {error!r}; it must be {FORMS} (modules of the current "
             "folder are found with PYTHONPATH=.)"
