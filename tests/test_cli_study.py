@@ -17,7 +17,8 @@ from gamedyn.cli import main
 from gamedyn.gan.checkpoints import load_newest
 from gamedyn.gan.runlog import read_log
 from gamedyn.gan.studies import STUDIES
-from gamedyn.gan.studies.sweep import read_rows
+from gamedyn.gan.studies.study import settings_of
+from gamedyn.gan.studies.sweep import append, read_rows
 from gamedyn.gan.studies.tables import grid
 
 
@@ -59,12 +60,43 @@ def test_the_grid_is_printed_before_any_reported_run_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = STUDIES["digits-long"]("laptop", "x:y").jobs()[0]
-    row = {"run": first.key, "method": first.method, "failure": "", "curve": [{"score": 4.0}]}
+    settings = settings_of(first.config)
+    row = {"run": first.key, "settings": settings, "failure": "", "curve": [{"score": 4.0}]}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
     assert main(["study", "digits-long", "--draw", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert f"| {first.method} | 4 |  |  |  | 1 of 1 |" in said
     assert "nothing to draw" in said
+
+
+def test_the_finished_runs_of_the_documentation_count_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(__file__).parents[1] / "docs" / "studies" / "digits-long"
+    assert main(["study", "digits-long", "--list", "--out", str(folder)]) == 0
+    assert "-seed0-" not in capsys.readouterr().out  # the pilots', of before the newest settings
+
+
+@pytest.mark.parametrize(
+    ("scores", "flags", "problem"),
+    [
+        (("FD (cifarnet)", "FID"), (), "was scored by FID, others of cifar10-short by FD (cifarnet)"),
+        (("FID", "", "FID"), (), None),
+        (("FD (cifarnet)",), ("--extractor", "torch.nn:Flatten"), "others of cifar10-short by FD (torch.nn"),
+    ],
+)
+def test_scores_of_two_extractors_are_never_compared(
+    scores: tuple[str, ...],
+    flags: tuple[str, ...],
+    problem: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jobs = STUDIES["cifar10-short"]("laptop", "x:y").jobs()
+    for job, score in zip(jobs, scores, strict=False):
+        row = {"run": job.key, "settings": settings_of(job.config), "score": score, "curve": []}
+        append(tmp_path / "rows.jsonl", row)
+    arguments = ["study", "cifar10-short", "--draw", *flags, "--out", str(tmp_path)]
+    assert main(arguments) == (0 if problem is None else 2)
+    assert (problem or "") in capsys.readouterr().err
 
 
 def test_listing_and_drawing_need_no_extractor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

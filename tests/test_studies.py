@@ -16,7 +16,8 @@ import pytest
 from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.studies import STUDIES, Method, Study
 from gamedyn.gan.studies.figures import band, mean_at, summary
-from gamedyn.gan.studies.study import Job, level
+from gamedyn.gan.studies.rows import check_rows
+from gamedyn.gan.studies.study import Job, level, settings_of
 from gamedyn.gan.studies.sweep import append, finished_row, read_rows, sweep
 from gamedyn.plotting.studies import Curve, score_curves
 
@@ -118,6 +119,32 @@ def test_a_sweep_does_every_run_once_and_pilots_first(tmp_path: Path) -> None:
     assert first["curve"][0] == {"step": 1, "seconds": 0.5, "score": 1.1}
     # nothing is left to do, so nothing is done: the folders would be in the way
     assert sweep(own, tmp_path, train_badly) == rows
+
+
+@pytest.mark.parametrize("later", [{"batch_size": 8}, {"gp": 10.0, "loss": "wgan"}])
+def test_a_row_of_other_settings_is_refused_and_not_counted(later: dict[str, Any], tmp_path: Path) -> None:
+    sweep(study(), tmp_path, train_badly)
+    other = study(shared={**SMALL, **later})
+    said = r"acgd-lr0.001-seed0-steps2 has (batch_size 4, .* 8|gp 0.0, .* 10.0): choose another --out"
+    with pytest.raises(ValueError, match=said):
+        sweep(other, tmp_path, train_badly)
+    check_rows(
+        study(name="of other methods", methods=[Method("SGD", {"optimizer": "sgd"})]),
+        read_rows(tmp_path / "rows.jsonl"),
+    )
+
+
+def test_a_setting_that_came_later_counts_as_its_default() -> None:
+    own = study()
+    for job in own.jobs():
+        settings = settings_of(job.config)
+        for name in ("generator_batches", "max_iter", "precision"):
+            del settings[name]
+        check_rows(own, [{"run": job.key, "settings": settings}])
+    assert settings["lr"] == 1e-2
+    two = study(methods=[Method("Adam", {"optimizer": "adam", "generator_batches": 2})])
+    with pytest.raises(ValueError, match="has generator_batches None, the study's run of that name 2"):
+        check_rows(two, [{"run": two.jobs()[1].key, "settings": settings}])
 
 
 def test_shards_share_the_work(tmp_path: Path) -> None:

@@ -54,14 +54,16 @@ class StudyCommand:
         """Do what is missing, then draw and print all that is there.
 
         Raises:
-            ValueError: If a flag is wrong.
+            ValueError: If a flag is wrong, or the folder holds runs that are none of this study's.
         """
+        from gamedyn.gan.studies.rows import check_rows
         from gamedyn.gan.studies.sweep import ROWS, read_rows, sweep
 
         self._check_task()
         study = self.study()
         folder = self.out or Path("studies", f"{self.name}-{self.scale}")
         rows = read_rows(folder / ROWS)
+        check_rows(study, rows, self.score() if rows else None)
         if self.list:
             missing = study.missing(rows)
             print("\n".join(job.key for job in missing))
@@ -90,6 +92,25 @@ class StudyCommand:
                         f"{flag} {value} is for runs and {task} does none: leave out one of them"
                     )
 
+    @property
+    def features(self) -> str | None:
+        """The extractor that is named or that the images bring, if there is one."""
+        of_digits = self.scale == "smoke" or self.name == "digits-long"
+        return self.extractor or (DIGITS if of_digits else None)
+
+    def score(self) -> str | None:
+        """Say what the scores of this study's runs are called.
+
+        Returns:
+            The name; `None` where no extractor is named, as it may be for listing and drawing.
+
+        Raises:
+            ValueError: If the extractor cannot be opened.
+        """
+        from gamedyn.gan.metrics.extractors import open_extractor
+
+        return None if self.features is None else open_extractor(self.features).frechet
+
     def study(self) -> Study:
         """Give the study with its flags applied.
 
@@ -99,8 +120,7 @@ class StudyCommand:
         Raises:
             ValueError: If a flag is wrong, or the images need an extractor and none is named.
         """
-        of_digits = self.scale == "smoke" or self.name == "digits-long"
-        extractor = self.extractor or (DIGITS if of_digits else None)
+        extractor = self.features
         if extractor is None and (self.list or self.draw):
             extractor = "cifarnet:FOLDER"  # nothing is scored
         if extractor is None:

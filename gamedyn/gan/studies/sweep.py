@@ -23,6 +23,7 @@ from tqdm import tqdm
 from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.runlog import FAILURE, read_log
 from gamedyn.gan.runs import LOG
+from gamedyn.gan.studies.rows import check_rows
 from gamedyn.gan.studies.study import Job, Row, Study, settings_of
 from gamedyn.provenance import commit, processor
 
@@ -77,7 +78,8 @@ def sweep(
 
     Raises:
         KeyboardInterrupt: If Ctrl-C or SIGTERM stopped it; the runs saved what they had.
-        ValueError: If the shard or the number of processes makes no sense.
+        ValueError: If the shard or the number of processes makes no sense, or a finished row is none of the
+            study's, see `check_rows`.
         OSError: If the folder cannot be written.
     """
     number, count = shard
@@ -94,6 +96,7 @@ def sweep(
     with bar, deferred_interrupts() as interruption, pool:
         while not interruption.requested:
             rows = read_rows(path)  # other machines may write to it, too
+            check_rows(study, rows)
             bar.total, bar.n = len(study.jobs(rows)), len(study.jobs(rows)) - len(study.missing(rows))
             bar.refresh()
             busy = {job.key for job in running.values()}
