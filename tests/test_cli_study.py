@@ -162,6 +162,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
         (["digits-long", "--list", "--draw"], "--list and --draw"),
         (["digits-long", "--steps", "0"], "--steps must be at least 1, got 0"),
         (["digits-long", "--seeds", "0", "1"], "seed 0 chooses"),
+        (["digits-long", "--seeds", "3", "4", "3"], "--seeds must differ, got 3 4 3"),
+        (
+            ["digits-long", "--seeds", "1", "-1"],
+            "--seeds must be whole numbers from 0 to 2**32 - 1, got 1 -1",
+        ),
+        (["digits-long", "--seeds", "4294967296"], "2**32 - 1, got 4294967296"),
     ],
 )
 def test_mistakes_cost_one_line(

@@ -130,6 +130,8 @@ class StudyCommand:
             )
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"--steps must be at least 1, got {self.steps}")
+        if self.seeds is not None:
+            check_seeds(self.seeds)
         study = STUDIES[self.name](self.scale, extractor)
         if self.seeds is not None:
             study = replace(study, seeds=self.seeds)
@@ -178,6 +180,29 @@ class RunJob:
                 raise
             return f"step {trainer.step}: {error}"
         return ""
+
+
+def check_seeds(seeds: tuple[int, ...]) -> None:
+    """Refuse seeds that no run can have, or two runs would share.
+
+    Args:
+        seeds: The flag.
+
+    Raises:
+        ValueError: If a seed is out of range or stands there twice, or there is none.
+
+    Example:
+        >>> check_seeds((4, 5, 4))
+        Traceback (most recent call last):
+        ...
+        ValueError: --seeds must differ, got 4 5 4: leave out the second 4
+    """
+    given = " ".join(map(str, seeds))
+    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
+        raise ValueError(f"--seeds must be whole numbers from 0 to 2**32 - 1, got {given or 'none'}")
+    for place, seed in enumerate(seeds):
+        if seed in seeds[:place]:
+            raise ValueError(f"--seeds must differ, got {given}: leave out the second {seed}")
 
 
 def read_shard(text: str) -> tuple[int, int]:
