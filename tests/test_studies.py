@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -270,3 +271,19 @@ def test_a_stopped_sweep_lets_its_runs_save(number: int, tmp_path: Path) -> None
     assert process.wait(timeout=60) == 7
     assert len(list(tmp_path.glob("study/runs/*/saved"))) == 2
     assert not (tmp_path / "study" / "rows.jsonl").exists()
+
+
+def run_beside_a_kill(job: Job, folder: Path) -> str:
+    """Stands for two runs at a time, one of which the machine kills."""
+    if (job.method, job.config.lr) == ("ACGD", 1e-3):
+        while not list(folder.parent.glob("*/begun")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run_until_told(job, folder / "begun")
+
+
+def test_a_killed_run_is_said_in_a_sentence_and_the_others_save(tmp_path: Path) -> None:
+    with pytest.raises(ChildProcessError, match="killed, perhaps for want of memory: try fewer --processes"):
+        sweep(study(), tmp_path, run_beside_a_kill, processes=2)
+    assert len(list(tmp_path.glob("runs/*/begun/saved"))) == 1
+    assert not (tmp_path / "rows.jsonl").exists()

@@ -7,12 +7,14 @@ import json
 import math
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.process
 import os
 import signal
 import threading
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,10 @@ RunJob = Callable[[Job, Path], str]
 """Does one run in its folder, continuing what is there; returns why it ended early, or nothing."""
 
 ROWS = "rows.jsonl"
+KILLED = (
+    "a run's process was killed, perhaps for want of memory: try fewer --processes; the same command goes on "
+    "from what the runs saved"
+)
 BUSY = threading.Lock()
 """Held while this process does a run."""
 
@@ -80,6 +86,7 @@ def sweep(
         KeyboardInterrupt: If Ctrl-C or SIGTERM stopped it; the runs saved what they had.
         ValueError: If the shard or the number of processes makes no sense, or a finished row is none of the
             study's, see `check_rows`.
+        ChildProcessError: If a run's process was killed; the others saved what they had.
         OSError: If the folder cannot be written.
     """
     number, count = shard
@@ -90,25 +97,34 @@ def sweep(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ROWS
     running: dict[Future[str], Job] = {}
+    children: set[multiprocessing.process.BaseProcess] = set()
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     bar = tqdm(desc=study.name, unit="run", disable=None)
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=begin_process)
     with bar, deferred_interrupts() as interruption, pool:
-        while not interruption.requested:
-            rows = read_rows(path)  # other machines may write to it, too
-            check_rows(study, rows)
-            bar.total, bar.n = len(study.jobs(rows)), len(study.jobs(rows)) - len(study.missing(rows))
-            bar.refresh()
-            busy = {job.key for job in running.values()}
-            free = [job for job in study.missing(rows) if job.key not in busy]
-            free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
-            for job in free[: processes - len(running)]:
-                running[pool.submit(run_alone, run_job, job, folder / "runs" / job.key)] = job
-            if not running:
-                return rows
-            for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
+        try:
+            while not interruption.requested:
+                rows = read_rows(path)  # other machines may write to it, too
+                check_rows(study, rows)
+                missing = study.missing(rows)
+                bar.total = len(study.jobs(rows))
+                bar.n = bar.total - len(missing)
+                bar.refresh()
+                busy = {job.key for job in running.values()}
+                free = [job for job in missing if job.key not in busy]
+                free = [job for job in free if zlib.crc32(job.key.encode()) % count == number - 1]
+                for job in free[: processes - len(running)]:
+                    running[pool.submit(run_alone, run_job, job, folder / "runs" / job.key)] = job
+                if not running:
+                    return rows
+                children.update(multiprocessing.active_children())
+                if any((child.exitcode or 0) < 0 for child in children):  # the pool may notice hours later
+                    raise ChildProcessError(KILLED)
+                for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                    job = running.pop(future)
+                    append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
+        except BrokenProcessPool as error:  # the pool tells the other processes to stop
+            raise ChildProcessError(KILLED) from error
         for child in multiprocessing.active_children():
             child.terminate()  # they save and stop after their step
     raise KeyboardInterrupt
