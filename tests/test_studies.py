@@ -213,6 +213,22 @@ def test_samples_that_could_not_be_scored_count_as_an_unknown_score(tmp_path: Pa
     assert level(found) == math.inf
 
 
+@pytest.mark.parametrize(("device", "seconds"), [("cpu", 0.5), ("cuda:1", 7.0), (None, 0.5)])
+def test_time_is_the_processors_or_on_an_accelerator_the_clocks(
+    device: str | None, seconds: float, tmp_path: Path
+) -> None:
+    lines = [
+        {"step": 1, "seconds": 7.0, "cpu_seconds": 0.5, "skipped": 0},
+        {"step": 1, "samples": 9, "FD (x)": 4.0},
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if device:
+        (tmp_path / "config.json").write_text(json.dumps({"device": device}))
+    own = study()
+    found = finished_row(own, own.jobs()[0], tmp_path, "")
+    assert (found["device"], found["curve"][0]["seconds"]) == (device or "cpu", seconds)
+
+
 def test_bands_span_the_seeds() -> None:
     runs = [{"curve": [{"step": 1, "score": a}, {"step": 2, "score": 1.0}]} for a in (2.0, 4.0)]
     places, mean, least, most = band(runs, "step")
@@ -231,6 +247,7 @@ def test_curves_show_every_method_twice() -> None:
     assert [line.get_label() for line in left.lines] == ["ACGD", "Adam"]
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
     assert left.get_ylabel() == "FD (x), lower is better"
+    assert right.get_xlabel() == "minutes of processor time in steps"
 
 
 def run_until_told(job: Job, folder: Path) -> str:

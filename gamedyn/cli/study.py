@@ -55,6 +55,7 @@ class StudyCommand:
 
         Raises:
             ValueError: If a flag is wrong, or the folder holds runs that are none of this study's.
+            ChildProcessError: If a run's process was killed.
         """
         from gamedyn.gan.studies.rows import check_rows
         from gamedyn.gan.studies.sweep import ROWS, read_rows, sweep
@@ -261,7 +262,13 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
     caption = (
         f"{study.claim} Solid: competitive optimizers. Bands: from the least to the largest of the seeds."
     )
-    figure = score_curves(curves, title=study.title, score=score, caption=caption)
+    clocks = {
+        "processor" if row.get("device", "cpu").startswith("cpu") else "wall-clock"
+        for own in found.values()
+        for row in own
+    }
+    time = f"{' or '.join(sorted(clocks))} time"
+    figure = score_curves(curves, title=study.title, score=score, time=time, caption=caption)
     print(f"picture: {save(figure, folder / f'{study.name}.png')}")
     draw_samples(study, rows, folder, score)
 

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gamedyn.gan.config import read_config
 from gamedyn.gan.interrupts import deferred_interrupts
 from gamedyn.gan.runlog import FAILURE, read_log
-from gamedyn.gan.runs import LOG
+from gamedyn.gan.runs import CONFIG, LOG
 from gamedyn.gan.studies.rows import check_rows
 from gamedyn.gan.studies.study import Job, Row, Study, settings_of
 from gamedyn.provenance import commit, processor
@@ -176,12 +177,15 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         failure: Why it ended early; empty if it did not.
 
     Returns:
-        The row: the run's name, method and settings, its scores by step and by seconds of
-        processor time in steps, and where it was done.
+        The row: the run's name, method and settings, its scores by step and by seconds in steps (of
+        processor time, or on an accelerator of wall-clock time), and where it was done.
     """
     lines = read_log(folder / LOG)
     timed = [line for line in lines if "cpu_seconds" in line]
-    steps, seconds = [line["step"] for line in timed], [line["cpu_seconds"] for line in timed]
+    device = read_config(folder / CONFIG).device if (folder / CONFIG).exists() else "cpu"
+    # While an accelerator works the processor waits, or does not.
+    clock = "cpu_seconds" if device.startswith("cpu") else "seconds"
+    steps, seconds = [line["step"] for line in timed], [line[clock] for line in timed]
     curve, name = [], ""
     for line in lines:
         scored = [key for key in line if key.startswith(("FD", "FID"))]
@@ -206,6 +210,7 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         "curve": curve,
         "skipped": timed[-1]["skipped"] if timed else 0,
         "failure": failure,
+        "device": device,
         **where(),
     }
 
