@@ -200,6 +200,14 @@ def test_a_run_that_spreads_something_over_its_steps_keeps_them(tmp_path: Path) 
             open_run(folder, resolve(TrainConfig(**{**settings, "steps": 20})), resume=True)
 
 
+@pytest.mark.parametrize("text", ['{"model": "of another program"}', "[1, 2]", "no JSON"])
+def test_settings_of_something_else_are_not_overwritten(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"config.json that is none of gamedyn's.*: choose another --out"):
+        open_run(tmp_path, resolve(TrainConfig()), resume=False)
+    assert (tmp_path / "config.json").read_text() == text
+
+
 def test_every_field_goes_through_a_file(tmp_path: Path) -> None:
     config = resolve(TrainConfig(**SENSIBLE[1]))
     (tmp_path / "c.json").write_text(config_text(config))

@@ -61,6 +61,19 @@ def has_begun(folder: Path) -> bool:
     return (log.is_file() and log.stat().st_size > 0) or any(folder.glob("checkpoint-*.pt"))
 
 
+def steps_saved(folder: Path) -> int:
+    """Say how many steps a run has done by its newest checkpoint.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The number; 0 without a checkpoint.
+    """
+    numbers = [path.stem.partition("-")[2] for path in folder.glob("checkpoint-*.pt")]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
 def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
     """Make a run's folder and store its settings, or check that they fit the run that is there.
 
@@ -70,8 +83,9 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
         resume: Whether the run in the folder shall be continued.
 
     Raises:
-        ValueError: If the folder holds a run that has begun and `resume` is false, or `resume` changes a
-            setting that would make it another run.
+        ValueError: If the folder holds a run that has begun, or settings of something else, and `resume` is
+            false; or if `resume` changes a setting that would make it another run, or asks for fewer steps
+            than were done.
         FileNotFoundError: If there is no run to continue.
         OSError: If the folder cannot be written.
     """
@@ -95,7 +109,20 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
                     f"the run in {folder} spreads {name} {value!r} over its {before.steps} steps, so steps "
                     f"cannot become {config.steps}: leave out --steps, or choose another --out for a new run"
                 )
+        if (done := steps_saved(folder)) > (config.steps or 0):
+            raise ValueError(
+                f"the run in {folder} has done {done} steps, more than the {config.steps} asked for: give "
+                "--steps of at least as many, or choose another --out for a new run"
+            )
     elif has_begun(folder):
         raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
+    elif stored.is_file():
+        try:
+            read_config(stored)
+        except ValueError as error:
+            raise ValueError(
+                f"{folder} holds a {CONFIG} that is none of gamedyn's and would be overwritten ({error}): "
+                "choose another --out"
+            ) from error
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(stored, config_text(config).encode())
