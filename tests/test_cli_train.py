@@ -23,6 +23,9 @@ from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
 from gamedyn.gan.curvature.subbatch import count_of
 from gamedyn.gan.data import cifar10 as cifar10_module
 from gamedyn.gan.runlog import RunLog, read_log
+from gamedyn.gan.steps import StepRecord
+from gamedyn.gan.training import Trainer
+from gamedyn.optimizers import DivergenceError
 
 TINY = ["--dim", "4", "--latent", "4", "--batch-size", "16", "--steps", "4", "--log-every", "2"]
 
@@ -270,6 +273,49 @@ def test_divergence_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert "diverged" in error
     assert len(error.splitlines()) == 1
+
+
+def diverging(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    whole = Trainer.one_step
+
+    def step(trainer: Trainer) -> StepRecord:
+        if trainer.step == after:
+            raise DivergenceError("too many skipped steps")
+        return whole(trainer)
+
+    monkeypatch.setattr(Trainer, "one_step", step)
+
+
+@pytest.mark.parametrize("after", [0, 2, 3])
+@pytest.mark.parametrize("spread", [[], ["--lr-decay", "linear"], ["--instance-noise", "0.1"]])
+def test_what_is_advised_after_a_divergence_works(
+    after: int,
+    spread: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--dataset", "ring", *TINY, "--checkpoint-every", "2", *spread]
+    with monkeypatch.context() as patch:
+        diverging(patch, after=after)
+        assert train(*flags, "--out", tmp_path) == 2
+    _, _, advice = capsys.readouterr().err.strip().partition("; ")
+    if spread or not after:
+        assert advice == "lower --lr"
+        return
+    assert advice == f"lower --lr, or end the run where it was: --resume --steps {after}"
+    assert train("--resume", "--steps", after, "--out", tmp_path) == 0
+    assert (load_newest(tmp_path) or {})["step"] == after
+
+
+def test_a_run_is_not_resumed_for_fewer_steps_than_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--dataset", "ring", *TINY, "--out", tmp_path) == 0
+    before = (tmp_path / "config.json").read_bytes()
+    assert train("--resume", "--steps", "3", "--out", tmp_path) == 2
+    assert "has done 4 steps, more than the 3 asked for" in capsys.readouterr().err
+    assert (tmp_path / "config.json").read_bytes() == before
 
 
 def test_a_last_loss_that_was_not_finite_is_reported_all_the_same(

@@ -15,7 +15,7 @@ from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.config import COMPETITIVE, TrainConfig, read_config, resolve
 from gamedyn.gan.presets import find_preset
 from gamedyn.gan.presets.preset import OWN
-from gamedyn.gan.runs import CONFIG, LOG, default_folder
+from gamedyn.gan.runs import CONFIG, LOG, SPREAD, default_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,9 +105,8 @@ class Train:
         try:
             trainer.run()
         except DivergenceError as error:
-            raise ValueError(
-                f"diverged at step {trainer.step}: {error}; lower --lr, or resume with fewer --steps"
-            ) from error
+            mend = "lower --lr" + keeping(config, trainer.step)
+            raise ValueError(f"diverged at step {trainer.step}: {error}; {mend}") from error
         except KeyboardInterrupt:
             saved = trainer.saved == trainer.step
             kept = "and saved" if saved else f"with step {trainer.saved} saved"
@@ -147,6 +146,26 @@ def allowing(config: TrainConfig) -> str:
         The flag that allows its extractor's code again; empty if there is none.
     """
     return f" --extractor {shlex.quote(str(config.extractor))}" if runs_code(config.extractor) else ""
+
+
+def keeping(config: TrainConfig, step: int) -> str:
+    """Say how a run that diverged can end with what it had reached.
+
+    Args:
+        config: The run's settings.
+        step: Steps that it did.
+
+    Returns:
+        The end of a sentence; empty where nothing was reached, or where a run of fewer steps is another run.
+
+    Example:
+        >>> keeping(TrainConfig(), 70)
+        ', or end the run where it was: --resume --steps 70'
+        >>> keeping(TrainConfig(lr_decay="linear"), 70)
+        ''
+    """
+    spread = any(getattr(config, name) != without for name, without in SPREAD.items())
+    return "" if spread or step < 1 else f", or end the run where it was: --resume --steps {step}"
 
 
 def shown(value: object) -> str:
