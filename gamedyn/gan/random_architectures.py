@@ -11,8 +11,6 @@ Nonlinearity = Literal["relu", "leaky-relu", "softplus", "tanh"]
 NONLINEARITIES: tuple[Nonlinearity, ...] = ("relu", "leaky-relu", "softplus", "tanh")
 DEPTHS = (4, 8, 12, 20)
 FILTERS = (32, 64, 128)
-COUNT = 200
-"""How many of them the paper trained."""
 
 
 @dataclass(frozen=True)
