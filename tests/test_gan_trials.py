@@ -19,6 +19,7 @@ from gamedyn.gan.metrics import frechet_distance
 from gamedyn.gan.steps import StepRecord
 from gamedyn.gan.steps.alternating import DrawBatch
 from gamedyn.gan.trials import features_at, moments, run_trial
+from gamedyn.optimizers import DivergenceError
 
 CONFIG = TrainConfig(optimizer="adam", steps=3, dim=4, latent=8, batch_size=8)
 
@@ -62,29 +63,39 @@ class Failing:
 
     noise = 0.0
 
-    def __init__(self, message: str) -> None:
-        self.message, self.steps = message, 0
+    def __init__(self, error: Exception) -> None:
+        self.error, self.steps = error, 0
 
     def step(
         self, generator: nn.Module, discriminator: nn.Module, loss: GANLoss, draw: DrawBatch
     ) -> StepRecord:
         self.steps += 1
         if self.steps == 2:
-            raise ValueError(self.message)
+            raise self.error
         return StepRecord(0.0, 0.0)
 
 
-def test_a_run_that_diverges_is_infinitely_far() -> None:
-    trial = run_trial(CONFIG, lambda *_: Failing("the loss became nan: the run diverged"), pixels)  # type: ignore[arg-type,return-value]
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("the loss became nan: the run diverged"), DivergenceError("20 steps skipped")],
+)
+def test_a_run_that_diverges_is_infinitely_far(error: Exception) -> None:
+    trial = run_trial(CONFIG, lambda *_: Failing(error), pixels)  # type: ignore[arg-type,return-value]
     assert trial.distance == math.inf
-    assert trial.failure.startswith("step 1: the loss became nan")
+    assert trial.failure == f"step 1: {error}"
     assert trial.images.shape == (64, 1, 8, 8)
     assert trial.images.isfinite().all()
 
 
-def test_other_errors_are_not_swallowed() -> None:
-    with pytest.raises(ValueError, match="no labels"):
-        run_trial(CONFIG, lambda *_: Failing("there are no labels"), pixels)  # type: ignore[arg-type,return-value]
+def test_an_optimizer_for_games_that_gives_up_is_infinitely_far() -> None:
+    config = replace(CONFIG, optimizer="simgd", loss="wgan", lr=1e37, steps=100)
+    assert run_trial(config, make_stepper, pixels).distance == math.inf
+
+
+@pytest.mark.parametrize("error", [ValueError("there are no labels"), RuntimeError("no memory")])
+def test_other_errors_are_not_swallowed(error: Exception) -> None:
+    with pytest.raises(type(error), match="no"):
+        run_trial(CONFIG, lambda *_: Failing(error), pixels)  # type: ignore[arg-type,return-value]
 
 
 def test_features_of_trials_are_the_extractors_that_are_named() -> None:

@@ -10,12 +10,12 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LEAVES = {"atomic", "provenance"}
+LEAVES = {"atomic", "divergence", "provenance"}
 """Single files for all, which import nothing of gamedyn."""
 # What each package may import of the others; `games` is handed an optimizer, and so on.
 ALLOWED = {
     "solvers": set(),
-    "optimizers": {"solvers"},
+    "optimizers": {"divergence", "solvers"},
     "dynamics": set(),
     "games": {"dynamics"},
     "gan": {*LEAVES, "games", "solvers"},

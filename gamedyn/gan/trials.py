@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
+from gamedyn.divergence import DivergenceError
 from gamedyn.gan.building import MakeStepper, build_trainer
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.images import ImageSet
@@ -75,6 +76,9 @@ def run_trial(config: TrainConfig, make_stepper: MakeStepper, features: Features
         for _ in trange(trainer.steps, desc=str(config.architecture), disable=None, leave=False):
             try:
                 trainer.one_step()
+            except DivergenceError as error:
+                failure = f"step {trainer.step}: {error}"
+                break
             except ValueError as error:
                 if "diverged" not in str(error):
                     raise

@@ -8,11 +8,12 @@
 | `ACGD` | simultaneous | RMS | competitive |
 """
 
+from gamedyn.divergence import DivergenceError
 from gamedyn.optimizers.acgd import ACGD
 from gamedyn.optimizers.alt_gd import AltGD
 from gamedyn.optimizers.base import GameOptimizer
 from gamedyn.optimizers.cgd import CGD
-from gamedyn.optimizers.report import DivergenceError, StepReport
+from gamedyn.optimizers.report import StepReport
 from gamedyn.optimizers.sim_gd import SimGD
 
 __all__ = ["ACGD", "CGD", "AltGD", "DivergenceError", "GameOptimizer", "SimGD", "StepReport"]

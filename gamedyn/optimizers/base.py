@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from gamedyn.divergence import DivergenceError
 from gamedyn.optimizers.closure import Closure, StructuredClosure, evaluate, linearise
 from gamedyn.optimizers.players import (
     Params,
@@ -20,7 +21,7 @@ from gamedyn.optimizers.players import (
     refuse_idle,
     refuse_unknown,
 )
-from gamedyn.optimizers.report import DivergenceError, SkipStep, StepReport
+from gamedyn.optimizers.report import SkipStep, StepReport
 from gamedyn.solvers import Linearisation
 from gamedyn.solvers.vectors import Vector, absolute_sum
 

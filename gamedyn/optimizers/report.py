@@ -31,9 +31,5 @@ class StepReport:
     reason: str = ""
 
 
-class DivergenceError(RuntimeError):
-    """Raised when too many steps in a row were skipped because something was not finite."""
-
-
 class SkipStep(Exception):  # noqa: N818 (a signal to the base class, not an error)
     """Raised inside a step that must change nothing; carries the reason."""
