@@ -31,7 +31,7 @@ def test_varied_architectures_at_paper_scale_are_the_codes_at_64x64(method: str)
     for architecture in module.VARIANTS:
         config = resolve(module.config_of(architecture, method, args))
         assert (config.dataset, config.data_root, config.image_size) == ("cifar10", "somewhere", 64)
-        assert (config.init, config.steps, config.dim, config.batch_size) == ("uniform", 200_000, 64, 64)
+        assert (config.init, config.steps, config.dim, config.batch_size) == ("tflib64", 200_000, 64, 64)
         assert config.lr == module.METHODS[method]["lr"]
         norm = {"no-norm": None}.get(architecture, "layer" if method == "WGAN-GP" else "batch")
         assert config.critic_norm == norm

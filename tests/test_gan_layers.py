@@ -9,12 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gamedyn.gan.config import resolve
 from gamedyn.gan.models import ConditionalBatchNorm2d, add_dropout, add_spectral_norm, build_pair, initialise
 from gamedyn.gan.models.activations import Gated, ShiftedSoftplus, activation
 from gamedyn.gan.models.bottleneck import Bottleneck
 from gamedyn.gan.models.normalisation import normalisation
 from gamedyn.gan.models.resnet import ResidualBlock, ResNetDiscriminator, ResNetGenerator
 from gamedyn.gan.penalties.slopes import misleading_layers
+from gamedyn.gan.presets import PRESETS
 
 
 def test_layer_norm_is_group_norm_of_one_group() -> None:
@@ -164,6 +166,35 @@ def test_shortcuts_outputs_and_mlps_have_their_own_variance() -> None:
     hidden = [layer for layer in perceptron.modules() if isinstance(layer, nn.Linear)]
     assert float(hidden[1].weight.var()) == pytest.approx(2 / 128, rel=0.05)
     assert float(hidden[-1].weight.var()) == pytest.approx(2 / (128 + 768), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("preset", "generator", "discriminator"),
+    [
+        ("varied-dcgan", "uniform", "uniform"),
+        ("varied-constant-filters", "tflib", "uniform"),
+        ("varied-mlp-generator", "tflib", "uniform"),
+        ("varied-no-norm", "uniform", "uniform"),
+        ("varied-gated", "tflib", "tflib"),
+        ("varied-tanh", "uniform", "uniform"),
+        ("varied-resnet101", "tflib", "tflib"),
+        ("lsgan", "uniform", "uniform"),
+    ],
+)
+def test_the_varied_networks_start_as_in_the_papers_code(
+    preset: str, generator: str, discriminator: str
+) -> None:
+    config = resolve(PRESETS[preset].config())
+
+    def pair(init: str) -> tuple[nn.Module, nn.Module]:
+        sizes = {"dim": 8, "latent": 16, "seed": 0, "init": init, "critic_norm": config.critic_norm}
+        return build_pair((3, 64, 64), architecture=config.architecture, **sizes)
+
+    # Every scheme draws as often, so that the weights themselves can be compared.
+    wanted = pair(generator)[0], pair(discriminator)[1]
+    for network, expected in zip(pair(str(config.init)), wanted, strict=True):
+        weights = expected.state_dict()
+        assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
 
 
 def test_spectral_norm_on_a_layer_is_torchs() -> None:

@@ -159,14 +159,14 @@ def images_at(scale: str, data_root: str | None = None, *, size: int = 32) -> di
         size: Height and width of the images at paper scale, in pixels.
 
     Returns:
-        Fields of `TrainConfig`. The initial weights are those of the WGAN-GP code at this size: uniform with
-        one spread at 64x64, else of a spread that follows each layer's width.
+        Fields of `TrainConfig`. The initial weights are those of the WGAN-GP code at this size, which at
+        64x64 differ from network to network.
 
     Example:
         >>> images_at("laptop")
         {'dataset': 'digits', 'init': 'tflib'}
         >>> images_at("paper", size=64)["init"]
-        'uniform'
+        'tflib64'
     """
     if scale != "paper":
         return {"dataset": "digits", "init": "tflib"}
@@ -174,7 +174,7 @@ def images_at(scale: str, data_root: str | None = None, *, size: int = 32) -> di
         "dataset": "cifar10",
         "data_root": data_root,
         "image_size": None if size == 32 else size,
-        "init": "uniform" if size == 64 else "tflib",
+        "init": "tflib64" if size == 64 else "tflib",
     }
 
 

@@ -11,7 +11,7 @@ from gamedyn.gan.config.values import check_values
 DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam", "rmsprop", "sgd"]
 LossName = Literal["minimax", "non-saturating", "wgan", "hinge", "lsgan", "rpgan"]
-InitName = Literal["tflib", "torch", "uniform", "normal", "icr"]
+InitName = Literal["tflib", "tflib64", "torch", "uniform", "normal", "icr"]
 PrecisionName = Literal["float32", "relaxed"]
 SidesName = Literal["two", "one"]
 DecayName = Literal["none", "linear"]
@@ -55,7 +55,7 @@ class TrainConfig:
     latent: int | None = None
     """Length of the noise vectors; by default 128 on cifar10, 64 on digits, 256 for points."""
     init: InitName | None = None
-    """For images: tflib (WGAN-GP's), torch (default: cifar10), uniform or normal (sd 0.02), icr (sd 0.01)."""
+    """For images: tflib or tflib64 (WGAN-GP's), torch (cifar10's), uniform or normal (sd 0.02), icr."""
 
     optimizer: OptimizerName = "acgd"
     """Who plays: an optimizer for games, or torch's Adam, RMSprop or SGD alternating between the players."""

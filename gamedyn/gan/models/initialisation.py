@@ -9,12 +9,21 @@ from typing import Literal, get_args
 from torch import nn
 
 Scheme = Literal["tflib", "torch", "uniform", "normal", "icr"]
+Start = Literal[Scheme, "tflib64"]
 Kind = Literal["usual", "glorot", "he"]
 
 SMALL = 0.02
 """Standard deviation of `uniform` and `normal`."""
 SMALLER = 0.01
 """Standard deviation of `icr`'s convolutions."""
+STARTS_64: dict[str, tuple[Scheme, Scheme]] = {
+    "dcgan": ("uniform", "uniform"),
+    "no-norm": ("uniform", "uniform"),
+    "tanh": ("uniform", "uniform"),
+    "constant-filters": ("tflib", "uniform"),
+    "mlp-generator": ("tflib", "uniform"),
+}
+"""Schemes of generator and discriminator where `gan_64x64.py` leaves one not to its default, `tflib`."""
 
 
 def initialise(
@@ -37,8 +46,9 @@ def initialise(
 
     Biases are zero.
 
-    `uniform`, of the same code's DCGANs at 64x64: all weights uniform with standard deviation 0.02, biases
-    zero. `normal`, of the DCGAN and WGAN-GP papers' texts: all weights from N(0, 0.02²), biases zero.
+    `uniform`, of most of the same code's DCGANs at 64x64 (see `schemes_for`): all weights uniform with
+    standard deviation 0.02, biases zero. `normal`, of the DCGAN and WGAN-GP papers' texts: all weights from
+    N(0, 0.02²), biases zero.
 
     `icr`, of the ICR code's runs with ACGD: convolutions' weights from N(0, 0.01²), all else torch's own.
 
@@ -86,6 +96,27 @@ def initialise(
             nn.init.uniform_(layer.weight, -bound, bound)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def schemes_for(architecture: str, init: Start) -> tuple[Scheme, Scheme]:
+    """Say by which scheme each network of an architecture starts.
+
+    Args:
+        architecture: Its name, see `gamedyn.gan.architectures.ARCHITECTURES`.
+        init: A scheme for both networks, or `tflib64` for what the WGAN-GP paper's `gan_64x64.py` gives each:
+            `uniform` to its DCGANs, `tflib` to MLPs and residual networks, and also to its gated networks
+            and to the generator of constant width, which the paper's text starts as the other DCGANs.
+
+    Returns:
+        The schemes of the generator and of the discriminator.
+
+    Example:
+        >>> schemes_for("mlp-generator", "tflib64"), schemes_for("resnet101", "tflib64")
+        (('tflib', 'uniform'), ('tflib', 'tflib'))
+        >>> schemes_for("mlp-generator", "normal")
+        ('normal', 'normal')
+    """
+    return STARTS_64.get(architecture, ("tflib", "tflib")) if init == "tflib64" else (init, init)
 
 
 def tflib_variance(

@@ -13,7 +13,7 @@ from gamedyn.gan.architectures import ARCHITECTURES, NormName, architecture_for,
 from gamedyn.gan.models.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from gamedyn.gan.models.conditional import ConditionalResNetDiscriminator, ConditionalResNetGenerator
 from gamedyn.gan.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gamedyn.gan.models.initialisation import Scheme
+from gamedyn.gan.models.initialisation import Start, schemes_for
 from gamedyn.gan.models.perceptron import MLPGenerator
 from gamedyn.gan.models.random_networks import random_pair
 from gamedyn.gan.models.regularised import add_dropout, add_spectral_norm
@@ -35,7 +35,7 @@ def build_pair(
     dim: int,
     latent: int,
     seed: int,
-    init: Scheme = "tflib",
+    init: Start = "tflib",
     architecture: str | None = None,
     index: int = 0,
     classes: int = 0,
@@ -57,7 +57,8 @@ def build_pair(
             times `dim / 64`.
         latent: Length of the latent vectors.
         seed: Seed of the initial weights; torch's global generator is left as it was.
-        init: Scheme of the initial weights on images; MLPs on points are orthogonal.
+        init: Scheme of the initial weights on images, or `tflib64` for those of each network in the WGAN-GP
+            paper's code at 64x64, see `schemes_for`; MLPs on points are orthogonal.
         architecture: A name; None for the DCGAN on images and MLPs on points.
         index: Which of the random architectures.
         classes: Classes of the data; a conditional architecture needs them, any other ignores them.
@@ -98,7 +99,8 @@ def build_pair(
             )
         elif name == "random":
             sizes = image_sizes(shape)
-            pair = random_pair(index, **sizes, dim=dim, latent=latent, init=init, critic_norm=critic_norm)
+            scheme, _ = schemes_for(name, init)
+            pair = random_pair(index, **sizes, dim=dim, latent=latent, init=scheme, critic_norm=critic_norm)
         else:
             pair = image_pair(name, shape, dim=dim, latent=latent, init=init, norm=norm, classes=classes)
         generator, discriminator = pair
@@ -109,7 +111,7 @@ def build_pair(
 
 
 def image_pair(
-    name: str, shape: Sequence[int], *, dim: int, latent: int, init: Scheme, norm: NormName, classes: int
+    name: str, shape: Sequence[int], *, dim: int, latent: int, init: Start, norm: NormName, classes: int
 ) -> Pair:
     """Build a named architecture for images.
 
@@ -118,7 +120,7 @@ def image_pair(
         shape: `(channels, size, size)`.
         dim: Width.
         latent: Length of the latent vectors.
-        init: Scheme of the initial weights.
+        init: Initial weights, see `schemes_for`.
         norm: Normalisation of the discriminator.
         classes: Classes of the data.
 
@@ -131,8 +133,9 @@ def image_pair(
         2
     """
     sizes = image_sizes(shape)
-    own: dict[str, Any] = {**sizes, "dim": dim, "latent": latent, "init": init}
-    other: dict[str, Any] = {**sizes, "dim": dim, "init": init, "norm": norm}
+    first, second = schemes_for(name, init)
+    own: dict[str, Any] = {**sizes, "dim": dim, "latent": latent, "init": first}
+    other: dict[str, Any] = {**sizes, "dim": dim, "init": second, "norm": norm}
     maps: dict[str, Any] = {"project_norm": "maps"} if name != "dcgan" or sizes["size"] >= LARGE else {}
     match name:
         case "resnet":
@@ -145,7 +148,7 @@ def image_pair(
         case "resnet101":
             return BottleneckGenerator(**own), BottleneckDiscriminator(**other)
         case "mlp-generator":
-            generator = MLPGenerator(shape, width=MLP_FACTOR * dim, latent=latent, init=init)
+            generator = MLPGenerator(shape, width=MLP_FACTOR * dim, latent=latent, init=first)
             return generator, DCGANDiscriminator(**other)
         case "constant-filters":
             return DCGANGenerator(**own, norm=False, constant=True), DCGANDiscriminator(**other)

@@ -17,7 +17,7 @@ LARGE: dict[str, Any] = {
     "image_size": 64,
     "dim": 64,
     "latent": 128,
-    "init": "uniform",
+    "init": "tflib64",
     "steps": 200_000,
     "batch_size": 64,
     "log_every": 100,
