@@ -17,6 +17,7 @@ CHANGEABLE = {
     "sample_every",
     "eval_every",
     "eval_samples",
+    "eval_references",
     "extractor",
     "checkpoint_every",
     "keep",
