@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from gamedyn.gan.architectures import ARCHITECTURES, ArchitectureName, architecture_for, critic_norm_for
 from gamedyn.gan.models import ChannelLayerNorm, build_pair
@@ -47,6 +48,23 @@ def test_the_64_pixel_dcgan_has_the_released_layers() -> None:
     assert count(generator) == linear(128, 4 * 4 * 512) + norms + up
     down = sum(convolution(a, b, 5) for a, b in zip([3, 64, 128, 256], [64, 128, 256, 512], strict=True))
     assert count(discriminator) == down + 2 * (128 + 256 + 512) + linear(4 * 4 * 512, 1)
+
+
+def test_the_icr_dcgan_has_the_released_layers() -> None:
+    generator, critic = build_pair((3, 32, 32), dim=64, latent=128, seed=0, architecture="icr-dcgan")
+    assert (count(generator), count(critic)) == (1_195_587, 662_977)  # as its repository's
+    up = kinds(generator, nn.ConvTranspose2d)
+    assert [(c.in_channels, c.out_channels) for c in up] == [(256, 128), (128, 64), (64, 3)]
+    down = kinds(critic, nn.Conv2d)
+    assert [(c.in_channels, c.out_channels) for c in down] == [(3, 64), (64, 128), (128, 256)]
+    assert {(c.kernel_size, c.stride) for c in (*up, *down)} == {((4, 4), (2, 2))}
+    assert {layer.negative_slope for layer in kinds(critic, nn.LeakyReLU)} == {0.01}
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(
+        critic.convolutions[0](functional.pad(images, critic.padding)),
+        functional.conv2d(images, down[0].weight, down[0].bias, stride=2, padding=1),
+    )
+    assert generator(torch.randn(2, 128)).shape == images.shape
 
 
 def test_the_cifar_resnet_has_the_released_layers() -> None:

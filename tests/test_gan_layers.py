@@ -137,18 +137,20 @@ def test_dropout_drops_whole_channels_and_keeps_the_mean() -> None:
     assert float((ratio == 0).float().mean()) == pytest.approx(0.25, abs=0.09)
 
 
-@pytest.mark.parametrize(("scheme", "deviation"), [("uniform", 0.02), ("normal", 0.02), ("icr", 0.01)])
+@pytest.mark.parametrize(
+    ("scheme", "deviation"), [("uniform", 0.02), ("normal", 0.02), ("icr", 0.01), ("icr-adam", 0.005)]
+)
 def test_schemes_have_their_standard_deviation(scheme: str, deviation: float) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(16, 32, 5), nn.ConvTranspose2d(32, 16, 5), nn.Linear(200, 300))
     initialise(network, scheme)
     for layer in network:
         weight = layer.weight.detach()
-        expected = 1 / math.sqrt(3 * 200) if scheme == "icr" and isinstance(layer, nn.Linear) else deviation
+        expected = 1 / math.sqrt(3 * 200) if "icr" in scheme and isinstance(layer, nn.Linear) else deviation
         assert float(weight.std()) == pytest.approx(expected, rel=0.03)
         bounded = float(weight.abs().max()) <= math.sqrt(3) * expected + 1e-6
         assert bounded == (scheme == "uniform" or expected != deviation)
-        assert bool(layer.bias.any()) == (scheme == "icr")
+        assert bool(layer.bias.any()) == ("icr" in scheme)
 
 
 def test_shortcuts_outputs_and_mlps_have_their_own_variance() -> None:

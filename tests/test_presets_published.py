@@ -84,3 +84,10 @@ def test_a_preset_has_the_published_numbers(row: list[str]) -> None:
     published |= {"max_lr": published["lr"], **COMMON, **APART.get(row[0], {})}
     config = resolve(PRESETS[row[0]].config())
     assert {name: getattr(config, name) for name in published} == published
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("icr-")])
+def test_the_icr_runs_have_their_code_s_networks_and_weights(name: str) -> None:
+    config = resolve(PRESETS[name].config())
+    assert config.architecture == "icr-dcgan"
+    assert config.init == ("icr-adam" if name == "icr-adam-wgan-gp" else "icr")

@@ -10,6 +10,7 @@ from gamedyn.gan.random_architectures import random_architecture
 
 ArchitectureName = Literal[
     "dcgan",
+    "icr-dcgan",
     "resnet",
     "conditional-resnet",
     "constant-filters",
@@ -45,6 +46,7 @@ class Architecture:
 
 ARCHITECTURES: dict[ArchitectureName, Architecture] = {
     "dcgan": Architecture("DCGAN of strided 5x5 convolutions", critic_norm="none"),
+    "icr-dcgan": Architecture("DCGAN of strided 4x4 convolutions, as in the ICR code", critic_norm="none"),
     "resnet": Architecture(
         "residual network for CIFAR-10, no normalisation in the critic", critic_norm="none"
     ),

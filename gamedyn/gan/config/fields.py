@@ -11,7 +11,7 @@ from gamedyn.gan.config.values import check_values
 DatasetName = Literal["cifar10", "digits", "ring", "grid"]
 OptimizerName = Literal["simgd", "altgd", "cgd", "acgd", "adam", "rmsprop", "sgd"]
 LossName = Literal["minimax", "non-saturating", "wgan", "hinge", "lsgan", "rpgan"]
-InitName = Literal["tflib", "tflib64", "torch", "uniform", "normal", "icr"]
+InitName = Literal["tflib", "tflib64", "torch", "uniform", "normal", "icr", "icr-adam"]
 PrecisionName = Literal["float32", "relaxed"]
 SidesName = Literal["two", "one"]
 DecayName = Literal["none", "linear"]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LEAK = 0.2
+SLIGHT_LEAK = 0.01
 
 
 class Gated(nn.Module):
@@ -67,6 +68,7 @@ class ShiftedSoftplus(nn.Module):
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky-relu": lambda: nn.LeakyReLU(LEAK),
+    "slightly-leaky-relu": lambda: nn.LeakyReLU(SLIGHT_LEAK),
     "softplus": ShiftedSoftplus,
     "tanh": nn.Tanh,
     "gated": Gated,
@@ -77,7 +79,8 @@ def activation(name: str) -> nn.Module:
     """Make a nonlinearity.
 
     Args:
-        name: `relu`, `leaky-relu` (slope 0.2), `softplus` (shifted), `tanh` or `gated`.
+        name: `relu`, `leaky-relu` (slope 0.2), `slightly-leaky-relu` (0.01), `softplus` (shifted), `tanh` or
+            `gated`.
 
     Returns:
         The module.

@@ -13,7 +13,8 @@ from gamedyn.gan.models.activations import activation, inflation
 from gamedyn.gan.models.initialisation import Scheme, initialise
 from gamedyn.gan.models.normalisation import normalisation
 
-KERNEL = 5
+Kernel = Literal[4, 5]
+"""Height of the strided convolutions: 5 with TensorFlow's SAME padding, or 4 with one pixel a side."""
 
 
 def stages_between(base: int, size: int) -> int:
@@ -72,8 +73,9 @@ class DCGANGenerator(nn.Module):
     With `size=32, base=4` it is the generator of the paper's `gan_cifar.py` (its DIM is `dim`), with
     `size=64, project_norm="maps"` that of `gan_64x64.py`.
 
-    TensorFlow's SAME padding is kept: the transposed convolution has padding 1 and loses its last
-    row and column, which makes it the adjoint of the discriminator's convolution.
+    TensorFlow's SAME padding is kept: the transposed 5x5 convolution has padding 1 and loses its last
+    row and column, which makes it the adjoint of the discriminator's convolution. With `kernel=4` it is the
+    generator of the ICR paper's code (at `dim=64`).
 
     Args:
         channels: Colour channels of the images.
@@ -87,6 +89,7 @@ class DCGANGenerator(nn.Module):
             of the `maps` that they are shaped to.
         act: The nonlinearity, see `activation`; `gated` doubles the channels before it.
         constant: Whether all maps have `dim` channels.
+        kernel: Height of the transposed convolutions, 5 or 4.
         extra: Further 3x3 convolutions, each with BatchNorm and nonlinearity, before each transposed
             convolution, from the smallest map on; none by default.
 
@@ -99,7 +102,8 @@ class DCGANGenerator(nn.Module):
         torch.Size([2, 3, 32, 32])
 
     References:
-        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4.
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4. Schäfer,
+        Zheng and Anandkumar, Implicit competitive regularization in GANs, 2020; its repository.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class DCGANGenerator(nn.Module):
         project_norm: Literal["features", "maps"] = "features",
         act: str = "relu",
         constant: bool = False,
+        kernel: Kernel = 5,
         extra: Sequence[int] = (),
     ) -> None:
         super().__init__()
@@ -124,6 +129,7 @@ class DCGANGenerator(nn.Module):
         kind: NormName = "batch" if norm else "none"
         self.latent = latent
         self.base = base
+        self.cropped = kernel == 5
         features = fold * width * base * base
         self.project = nn.Linear(latent, features)
         # The code normalises before it reshapes at 32x32, and after it at 64x64.
@@ -140,7 +146,7 @@ class DCGANGenerator(nn.Module):
             last = stage == stages - 1
             out = channels if last else width if constant else width // 2
             wide = out if last else fold * out
-            self.convolutions.append(nn.ConvTranspose2d(width, wide, KERNEL, stride=2, padding=1))
+            self.convolutions.append(nn.ConvTranspose2d(width, wide, kernel, stride=2, padding=1))
             if not last:
                 self.norms.append(normalisation(kind, wide))
             width = out
@@ -161,7 +167,8 @@ class DCGANGenerator(nn.Module):
         x = x.reshape(x.shape[0], -1, self.base, self.base)
         x = self.act(x if self.by_features else self.project_norm(x))
         for index, convolution in enumerate(self.convolutions):
-            x = convolution(self.refinements[index](x))[:, :, :-1, :-1]
+            x = convolution(self.refinements[index](x))
+            x = x[:, :, :-1, :-1] if self.cropped else x
             x = self.act(self.norms[index](x)) if index < len(self.norms) else functional.tanh(x)
         return x
 
@@ -170,7 +177,8 @@ class DCGANDiscriminator(nn.Module):
     """Score images: stride-2 5x5 convolutions with LeakyReLU(0.2), then a linear layer.
 
     By default there is no normalisation, so that the score of an image does not depend on its batch and the
-    curvature of a gradient penalty is right. TensorFlow's SAME padding at stride 2 is (1, 2).
+    curvature of a gradient penalty is right. TensorFlow's SAME padding at stride 2 is (1, 2). With `kernel=4`
+    and `act="slightly-leaky-relu"` it is the discriminator of the ICR paper's code (at `dim=64`).
 
     Args:
         channels: Colour channels of the images.
@@ -181,6 +189,7 @@ class DCGANDiscriminator(nn.Module):
         norm: Normalisation after all convolutions but the first, see `normalisation`; the paper's are
             `batch`, and for WGAN-GP none at 32x32 and `layer` at 64x64.
         act: The nonlinearity, see `activation`; `gated` doubles the channels before it.
+        kernel: Height of the strided convolutions, 5 or 4.
         extra: Further 3x3 convolutions, each with normalisation and nonlinearity, after each strided
             convolution, from the smallest map on; none by default.
 
@@ -193,7 +202,8 @@ class DCGANDiscriminator(nn.Module):
         torch.Size([2])
 
     References:
-        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4.
+        Gulrajani et al., Improved Training of Wasserstein GANs, 2017, sections 5.1, 5.2 and 5.4. Schäfer,
+        Zheng and Anandkumar, Implicit competitive regularization in GANs, 2020; its repository.
     """
 
     def __init__(
@@ -206,19 +216,21 @@ class DCGANDiscriminator(nn.Module):
         init: Scheme = "tflib",
         norm: NormName = "none",
         act: str = "leaky-relu",
+        kernel: Kernel = 5,
         extra: Sequence[int] = (),
     ) -> None:
         super().__init__()
         stages = stages_between(base, size)
         fold = inflation(act)
         self.act = activation(act)
+        self.padding = (1, 2, 1, 2) if kernel == 5 else (1, 1, 1, 1)
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
         self.refinements = nn.ModuleList()
         width = channels
         for stage, more in enumerate(reversed(refinements_of(extra, stages))):
             out = dim << stage
-            self.convolutions.append(nn.Conv2d(width, fold * out, KERNEL, stride=2))
+            self.convolutions.append(nn.Conv2d(width, fold * out, kernel, stride=2))
             self.norms.append(normalisation("none" if stage == 0 else norm, fold * out))
             self.refinements.append(refined(out, more, norm, act))
             width = out
@@ -236,7 +248,7 @@ class DCGANDiscriminator(nn.Module):
         """
         x = images
         for index, convolution in enumerate(self.convolutions):
-            x = convolution(functional.pad(x, (1, 2, 1, 2)))
+            x = convolution(functional.pad(x, self.padding))
             x = self.refinements[index](self.act(self.norms[index](x)))
         return cast("Tensor", self.score(x.flatten(1))).squeeze(1)
 

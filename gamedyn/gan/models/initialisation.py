@@ -8,14 +8,14 @@ from typing import Literal, get_args
 
 from torch import nn
 
-Scheme = Literal["tflib", "torch", "uniform", "normal", "icr"]
+Scheme = Literal["tflib", "torch", "uniform", "normal", "icr", "icr-adam"]
 Start = Literal[Scheme, "tflib64"]
 Kind = Literal["usual", "glorot", "he"]
 
 SMALL = 0.02
 """Standard deviation of `uniform` and `normal`."""
-SMALLER = 0.01
-"""Standard deviation of `icr`'s convolutions."""
+SMALLER: dict[str, float] = {"icr": 0.01, "icr-adam": 0.005}
+"""Standard deviations of the ICR code's convolutions."""
 STARTS_64: dict[str, tuple[Scheme, Scheme]] = {
     "dcgan": ("uniform", "uniform"),
     "no-norm": ("uniform", "uniform"),
@@ -51,6 +51,7 @@ def initialise(
     N(0, 0.02²), biases zero.
 
     `icr`, of the ICR code's runs with ACGD: convolutions' weights from N(0, 0.01²), all else torch's own.
+    `icr-adam`, of its WGAN-GP by Adam: the same with 0.005.
 
     `torch`: what the layers draw by themselves, uniform with variance :math:`1 / (3\,\text{fan\_in})`, biases
     included. A critic that starts this flat suits an unregularised Wasserstein game on larger images:
@@ -60,7 +61,7 @@ def initialise(
 
     Args:
         network: The network to initialise; draws from torch's global generator.
-        scheme: `tflib`, `torch`, `uniform`, `normal` or `icr`.
+        scheme: `tflib`, `torch`, `uniform`, `normal`, `icr` or `icr-adam`.
         glorot: Convolutions that `tflib` takes at Glorot's variance: shortcuts and outputs.
         he: Linear layers that `tflib` takes at He's variance: those before a ReLU in MLPs.
 
@@ -82,10 +83,10 @@ def initialise(
     for layer in network.modules():
         if not isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             continue
-        if scheme in {"torch", "icr"}:
+        if scheme == "torch" or scheme in SMALLER:
             layer.reset_parameters()
-            if scheme == "icr" and not isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=SMALLER)
+            if scheme in SMALLER and not isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=SMALLER[scheme])
             continue
         if scheme == "normal":
             nn.init.normal_(layer.weight, std=SMALL)

@@ -154,6 +154,9 @@ def image_pair(
             return DCGANGenerator(**own, norm=False, constant=True), DCGANDiscriminator(**other)
         case "no-norm":
             return DCGANGenerator(**own, norm=False), DCGANDiscriminator(**other)
+        case "icr-dcgan":
+            slope = "slightly-leaky-relu"
+            return DCGANGenerator(**own, kernel=4), DCGANDiscriminator(**other, kernel=4, act=slope)
         case "gated" | "tanh":
             return DCGANGenerator(**own, **maps, act=name), DCGANDiscriminator(**other, act=name)
     return DCGANGenerator(**own, **maps), DCGANDiscriminator(**other)

@@ -4,8 +4,6 @@ Settings are those of the authors' code (devzhk/Implicit-Competitive-Regularizat
 were read off the figures of their blog post and off the notebook. Its Inception Score is their own
 (torchvision's network, images not normalised) and compares with nothing else. Deviations:
 
-- the networks are the DCGAN of the WGAN-GP paper at the width of theirs, with 5x5 kernels and a slope of 0.2
-  where theirs has 4x4 and 0.01;
 - a solve stops at a relative residual of 1e-2 or after 20 iterations, where theirs went to 1e-6 (add
   `--rtol 1e-6 --max-iter 1000`); docs/performance.md measures what that loses;
 - the gradient penalty draws its points uniformly, where theirs draws the weights from a normal distribution.
@@ -19,7 +17,6 @@ from gamedyn.gan.presets.preset import Preset
 
 # 600 epochs of 781 batches. The notebook's weights are N(0, 0.01²).
 SIZES: dict[str, Any] = {
-    "architecture": "dcgan",
     "dim": 64,
     "latent": 128,
     "init": "icr",
@@ -29,9 +26,15 @@ SIZES: dict[str, Any] = {
     "checkpoint_every": 5_000,
     "log_every": 100,
 }
-ACGD_RATES: dict[str, Any] = {"optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
+ACGD_RATES: dict[str, Any] = {"architecture": "icr-dcgan", "optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
 ACGD: dict[str, Any] = {**ACGD_RATES, "max_iter": 20, "curvature_batch": 1.0}
-ADAM: dict[str, Any] = {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.99}
+ADAM: dict[str, Any] = {
+    "architecture": "icr-dcgan",
+    "optimizer": "adam",
+    "lr": 1e-4,
+    "beta1": 0.5,
+    "beta2": 0.99,
+}
 CODE = "ICR, the authors' code"
 
 ICR = {
@@ -75,7 +78,7 @@ ICR = {
         f"{CODE}, wgan_gp.py",
         "IS 4.89, FID 32.0 (means over iterations 300k-465k)",
         {**ADAM, "loss": "wgan", "gp": 10.0, "n_critic": 5},
-        SIZES,
+        {**SIZES, "init": "icr-adam"},
     ),
     "icr-adam-wgan-sn": Preset(
         "Adam, Wasserstein game, spectral norm: the other baseline",
