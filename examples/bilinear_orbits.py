@@ -18,10 +18,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from gamedyn.dynamics import trajectory
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import Bilinear
 from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -101,4 +100,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -23,11 +23,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, ImageSet, data_root, load_cifar10, load_digits
 from gamedyn.gan.losses import Wasserstein
@@ -155,4 +154,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

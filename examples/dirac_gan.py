@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import tyro
 
 from gamedyn.dynamics import trajectory
 from gamedyn.dynamics.runs import Steppable
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import DiracGAN
 from gamedyn.optimizers import CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -123,4 +122,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -22,10 +22,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import tyro
 from scipy.optimize import minimize
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import (
     LineMixture,
     divergences,
@@ -184,4 +183,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

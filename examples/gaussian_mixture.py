@@ -27,10 +27,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import tyro
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import GaussianMixture, GaussianMixtureGAN
 from gamedyn.optimizers import ACGD, CGD, DivergenceError, SimGD
 from gamedyn.plotting.mixture import modes_over_time
@@ -180,4 +179,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

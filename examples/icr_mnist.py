@@ -34,11 +34,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import tyro
 from torch import Tensor, nn
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Finding, Scale
+from gamedyn.experiments import Experiment, Finding, Scale, run_script
 from gamedyn.gan.data import ImageSet, ImageSource, load_mnist
 from gamedyn.gan.losses import Minimax, NonSaturating
 from gamedyn.gan.models import MNISTDiscriminator, MNISTGenerator
@@ -214,4 +213,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

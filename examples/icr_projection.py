@@ -22,11 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 from tqdm import tqdm
 
 from gamedyn.dynamics import run
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import Projection
 from gamedyn.plotting.projection import projection_runs
 from gamedyn.plotting.style import save
@@ -140,4 +139,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -17,10 +17,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from gamedyn.dynamics import growth, trajectory
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import Quadratic
 from gamedyn.optimizers import SimGD
 from gamedyn.plotting.planar import with_and_without_answer
@@ -82,4 +80,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

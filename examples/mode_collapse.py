@@ -32,11 +32,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from torch import nn
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import GaussianMixture
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import Minimax
@@ -217,4 +216,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -23,10 +23,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from scipy.stats import cauchy, kstest, norm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import GaussianMixture, GaussianMixtureGAN
 from gamedyn.plotting.style import save
 from gamedyn.plotting.tails import tails_and_averages
@@ -137,4 +136,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -32,9 +32,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import tyro
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.data import load_cifar10, load_digits
 from gamedyn.gan.overtraining import Overtraining
 from gamedyn.plotting.probes import Panel, curves_over_iterations
@@ -167,4 +166,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import BoundedNoise, GaussianMixture, Masses, wasserstein, wasserstein_bound
 from gamedyn.plotting.bounds import bounds_and_noise
 from gamedyn.plotting.style import save
@@ -118,4 +117,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

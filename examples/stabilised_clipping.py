@@ -27,11 +27,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from torch import nn
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import SwissRoll
 from gamedyn.gan.critics import critic_step, growth_a_layer, layer_gradients
 from gamedyn.gan.losses import Wasserstein
@@ -152,4 +151,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -28,11 +28,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import tyro
 from torch import nn
 from tqdm import tqdm, trange
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, TextLines, load_text, text_lines
 from gamedyn.gan.losses import LOSSES
@@ -180,4 +179,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

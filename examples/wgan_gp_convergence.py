@@ -27,10 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from gamedyn.cli.study import RunJob
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.studies import STUDIES, Job, Study
 from gamedyn.gan.studies.figures import band, mean_at
 from gamedyn.gan.studies.sweep import finished_row
@@ -158,4 +157,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

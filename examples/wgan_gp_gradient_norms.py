@@ -28,11 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor, nn
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import SwissRoll
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.critics import growth_a_layer, layer_gradients
@@ -157,4 +156,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

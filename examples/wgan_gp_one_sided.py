@@ -31,11 +31,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-import tyro
 from scipy.stats import binomtest
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import TOY_SETS
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import Wasserstein
@@ -154,4 +153,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

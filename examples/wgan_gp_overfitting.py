@@ -28,10 +28,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import ImageSet, ImageSource, load_digits, load_mnist
 from gamedyn.gan.data.images import resized
@@ -173,4 +172,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

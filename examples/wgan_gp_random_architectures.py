@@ -31,10 +31,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from gamedyn.cli.steppers import make_stepper
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
@@ -171,4 +170,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

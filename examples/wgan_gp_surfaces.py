@@ -25,11 +25,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import TOY_SETS, PointSet
 from gamedyn.gan.critics import critic_step
 from gamedyn.gan.losses import Wasserstein
@@ -161,4 +160,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

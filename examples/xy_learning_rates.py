@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 
 from gamedyn.dynamics import trajectory
-from gamedyn.experiments import Experiment, Scale
+from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import Bilinear
 from gamedyn.optimizers import CGD, AltGD, SimGD
 from gamedyn.plotting.oscillation import oscillations
@@ -99,4 +98,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -183,8 +183,19 @@ def test_a_record_that_is_none_is_named(
 def test_a_script_that_refuses_its_data_says_so_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = "Path(sys.argv[4], 'absent').read_text()"
-    (tmp_path / "small.py").write_text(SCRIPT.replace('experiment.find("one", 1.0, "<", 2.0)', wrong))
+    (tmp_path / "small.py").write_text(f"""{SCRIPT[: SCRIPT.index("import sys")]}
+from dataclasses import dataclass
+from pathlib import Path
+
+from gamedyn.experiments import Experiment, Scale, run_script
+
+@dataclass
+class Args:
+    scale: Scale = "laptop"
+    out: Path = Path("results")
+
+run_script(lambda args: Path(args.out, "absent").read_text(), Args)
+""")
     monkeypatch.setattr("gamedyn.experiments.catalogue.PLACES", (tmp_path,))
     assert main(["reproduce", "small", "--out", str(tmp_path / "out")]) == 2
     (line,) = capfd.readouterr().err.splitlines()

@@ -18,10 +18,7 @@ from gamedyn.atomic import write_atomically
 from gamedyn.experiments.catalogue import Entry, read_catalogue
 from gamedyn.experiments.experiment import Scale
 from gamedyn.experiments.page import page, read_records
-
-SCRIPT = "gamedyn.experiments.script"
-MISTAKE = 2
-"""The exit code of a script whose user, or whose folder of data, was wrong."""
+from gamedyn.experiments.script import MISTAKE
 
 
 @dataclass
@@ -98,7 +95,6 @@ class Reproduce:
     def _run_one(self, entry: Entry, folder: Path) -> int:
         """Run a script in a process of its own, and return its exit code."""
         print(f"--- {entry.name}: {entry.title}", flush=True)
-        command = [sys.executable, "-m", SCRIPT, str(entry.path)]
-        command += ["--scale", self.scale, "--out", str(folder)]
+        command = [sys.executable, str(entry.path), "--scale", self.scale, "--out", str(folder)]
         where = {} if self.data_root is None else {"GAMEDYN_DATA": self.data_root}
         return subprocess.run(command, check=False, env={**os.environ, **where}).returncode

@@ -2,5 +2,6 @@
 
 from gamedyn.experiments.catalogue import Entry, read_catalogue
 from gamedyn.experiments.experiment import Experiment, Finding, Scale
+from gamedyn.experiments.script import run_script
 
-__all__ = ["Entry", "Experiment", "Finding", "Scale", "read_catalogue"]
+__all__ = ["Entry", "Experiment", "Finding", "Scale", "read_catalogue", "run_script"]

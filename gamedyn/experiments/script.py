@@ -1,33 +1,40 @@
-"""Run an experiment's script by its path; a user's mistake ends it in one line with exit code 2.
-
-`python -m gamedyn.experiments.script FILE ARGUMENTS` is `python FILE ARGUMENTS` but for the traceback.
-"""
+"""How an experiment's script begins: flags from its dataclass, and a user's mistake in one line."""
 
 from __future__ import annotations
 
-import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+import tyro
+
+Arguments = TypeVar("Arguments")
+MISTAKE = 2
+"""The exit code where a value or a file was wrong."""
 
 
-def run_script(arguments: Sequence[str]) -> int:
-    """Run a script as the program.
+def run_script(main: Callable[[Arguments], object], arguments: type[Arguments]) -> None:
+    """Read a script's flags and run it.
 
     Args:
-        arguments: The script's file and what it is to be called with.
+        main: What it does.
+        arguments: The dataclass of its flags.
 
-    Returns:
-        0 where it ran, 2 where a value or a file was wrong.
+    Raises:
+        SystemExit: With 2, where a value or a file was wrong: one line says which.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Args:
+        ...     steps: int = 3
+        >>> sys.argv = ["walk.py"]
+        >>> run_script(lambda args: print(args.steps, "steps"), Args)
+        3 steps
     """
-    sys.argv = list(arguments)
     try:
-        runpy.run_path(arguments[0], run_name="__main__")
+        main(tyro.cli(arguments))
     except (ValueError, OSError) as error:
-        print(f"{Path(arguments[0]).stem}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_script(sys.argv[1:]))
+        print(f"{Path(sys.argv[0]).stem}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(MISTAKE) from error
