@@ -37,7 +37,8 @@ class ACGD(CompetitiveOptimizer):
         eps: Added to the root mean square.
         scaling: "official" for the form of the authors' code, "paper" for that of Algorithm 1. They differ
             by where `ε` meets the bias correction.
-        rtol: Tolerance on the solve's true residual, `‖r‖ ≤ rtol·‖b‖` (on norms, not on squares).
+        rtol: Tolerance on the solve's true residual, `‖r‖ ≤ rtol·‖b‖` (on norms, not on squares). Under
+            bfloat16 autocast, whose products are right to 0.4 %, 1e-2 is what can be reached.
         atol: Absolute tolerance on the residual's norm; the larger bound counts.
         max_iter: The most Krylov iterations a step. A truncated step is still a safe one (never longer than
             a few gradient steps in its metric), and `last_step` reports it.
