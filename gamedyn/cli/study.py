@@ -260,7 +260,8 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
         curves.append(Curve(f"{name} ({count})", (steps, minutes), mean, least, most, dashed))
     score = score_name(next(iter(found.values()))[0])
     caption = (
-        f"{study.claim} Solid: competitive optimizers. Bands: from the least to the largest of the seeds."
+        f"The claim: {study.claim} Solid: competitive optimizers. Bands: from the least to the largest of "
+        "the seeds."
     )
     clocks = {
         "processor" if row.get("device", "cpu").startswith("cpu") else "wall-clock"
