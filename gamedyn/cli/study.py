@@ -259,10 +259,7 @@ def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
         count = f"{len(own)}" if len(own) == len(finished[name]) else f"{len(own)} of {len(finished[name])}"
         curves.append(Curve(f"{name} ({count})", (steps, minutes), mean, least, most, dashed))
     score = score_name(next(iter(found.values()))[0])
-    caption = (
-        f"The claim: {study.claim} Solid: competitive optimizers. Bands: from the least to the largest of "
-        "the seeds."
-    )
+    caption = f"Claim: {study.claim} Solid: competitive optimizers. Bands: least to largest of the seeds."
     clocks = {
         "processor" if row.get("device", "cpu").startswith("cpu") else "wall-clock"
         for own in found.values()
