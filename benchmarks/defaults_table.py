@@ -146,8 +146,9 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
                 kind = "adam" if arm.settings["optimizer"] == "adam" else arm.settings["curvature_batch"]
                 values, colour = arm.at(LAST), colours[arm.settings["lr"]]
                 place = (arm.cost(ways), statistics.mean(values))
+                offset = (6, -10) if "e" in arm.limit else (6, 4)  # tolerances below, limits above
                 panel.annotate(
-                    arm.limit, place, (6, 4), textcoords="offset points", fontsize="x-small", color=colour
+                    arm.limit, place, offset, textcoords="offset points", fontsize="x-small", color=colour
                 )
                 panel.errorbar(
                     *place,
