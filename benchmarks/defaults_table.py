@@ -167,6 +167,7 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
             panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
             panel.minorticks_off()
             panel.set_xlim(0.8, 1.3 * max(arm.cost(ways) for arm in found))
+        panels[0].margins(y=0.1)
         panels[0].set_ylabel("Fréchet distance after 1,500 steps")
         handles = [
             panels[0].plot([], [], color=c, linewidth=4, label=f"lr {lr:g}")[0] for lr, c in colours.items()
