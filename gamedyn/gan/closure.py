@@ -26,6 +26,7 @@ from gamedyn.gan.curvature.subbatch import (
     first_curvature,
     first_images,
 )
+from gamedyn.gan.draws import GeneratorStates
 from gamedyn.gan.models.statistics import frozen_running_statistics
 from gamedyn.gan.noise import noised
 from gamedyn.gan.penalties import total_penalty, with_draws
@@ -58,7 +59,7 @@ class GANClosure:
         self._batch = batch
         self._real, self._noise = noised(batch, objective.noise)
         self._penalties = with_draws(objective.penalties, self._real)
-        self._drawn: list[Tensor] | None = None
+        self._drawn: GeneratorStates | None = None
 
     def __call__(self) -> Losses:
         """Evaluate the losses.
@@ -108,17 +109,13 @@ class GANClosure:
     @contextmanager
     def _again(self) -> Iterator[None]:
         """Repeat the first evaluation: what it drew, and no second advance of running statistics."""
-        device = self._batch.latent.device
-        devices = [device] if device.type == "cuda" else []
         if self._drawn is None:
-            self._drawn = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+            self._drawn = GeneratorStates(self._batch.latent.device)
             yield
             return
         with ExitStack() as same:
-            same.enter_context(torch.random.fork_rng(devices))
-            torch.set_rng_state(self._drawn[0])
-            for place, state in zip(devices, self._drawn[1:], strict=True):
-                torch.cuda.set_rng_state(state, place)
+            same.enter_context(torch.random.fork_rng(self._drawn.devices))
+            self._drawn.restore()
             for network in (self._objective.generator, self._objective.discriminator):
                 same.enter_context(frozen_running_statistics(network))
             yield

@@ -21,6 +21,7 @@ from gamedyn.gan.curvature.retrace import Retrace
 from gamedyn.gan.curvature.rule import UnsupportedError
 from gamedyn.gan.curvature.subbatch import FirstColumns, FirstRows, ImageMap, MixedDerivative
 from gamedyn.gan.curvature.trace import is_hooked
+from gamedyn.gan.draws import GeneratorStates
 from gamedyn.gan.losses import GANLoss
 from gamedyn.gan.penalties import Penalty
 from gamedyn.gan.penalties.slopes import misleading_layers
@@ -227,8 +228,7 @@ class GANObjective:
             return None
         self.fallbacks.pop(name, None)
         buffers = [buffer.clone() for buffer in network.buffers()]
-        devices = [value.device] if value.is_cuda else []
-        drawn = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+        drawn = GeneratorStates(value.device)
         try:
             return LinearisedNetwork(*self._traces[name](network), value)
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
@@ -237,7 +237,5 @@ class GANObjective:
             # the layers before the unknown one have advanced their statistics, and may have dropped out
             for buffer, before in zip(network.buffers(), buffers, strict=True):
                 buffer.data.copy_(before)  # by `.data`: a graph may hold them
-            torch.set_rng_state(drawn[0])
-            for device, state in zip(devices, drawn[1:], strict=True):
-                torch.cuda.set_rng_state(state, device)
+            drawn.restore()
             return None

@@ -13,6 +13,7 @@ from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.rule import UnsupportedError
+from gamedyn.gan.draws import GeneratorStates
 from gamedyn.gan.models.statistics import frozen_running_statistics
 
 
@@ -175,15 +176,13 @@ def repeating(network: nn.Module, value: Tensor) -> Iterator[None]:
         UnsupportedError: If it drew random numbers or changed a buffer, and so was another function than in
             the step's own evaluation; both are put back.
     """
-    devices = [value.device] if value.is_cuda else []
+    before = GeneratorStates(value.device)
     buffers = [buffer.clone() for buffer in network.buffers()]
-    with torch.random.fork_rng(devices=devices), frozen_running_statistics(network):
-        before = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+    with torch.random.fork_rng(before.devices), frozen_running_statistics(network):
         try:
             yield
         finally:
-            after = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
-            same = all(map(torch.equal, before, after))
+            same = before.same_as(GeneratorStates(value.device))
             for buffer, old in zip(network.buffers(), buffers, strict=True):
                 if not torch.equal(buffer, old):
                     same = False

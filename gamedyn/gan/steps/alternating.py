@@ -80,9 +80,10 @@ class Alternating(TwoOptimizers):
         noise: float = 0.0,
         auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
-        for name, count in (("n_critic", n_critic), ("generator_batches", generator_batches)):
-            if count is None and name == "generator_batches":
-                continue
+        counts = {"n_critic": n_critic}
+        if generator_batches is not None:
+            counts["generator_batches"] = generator_batches
+        for name, count in counts.items():
             if type(count) is not int or count < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
         super().__init__(generator_optimizer, discriminator_optimizer)
