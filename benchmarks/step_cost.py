@@ -9,11 +9,16 @@ the residual, which is recomputed for all from the definition of the system that
     python benchmarks/step_cost.py               # once; writes benchmarks/results/step_cost.json
     python benchmarks/step_cost.py --games bilinear --size 100 --steps 2 --repetitions 1 --out ''
     python benchmarks/step_cost.py --show        # what was written: tables in Markdown and the targets
+    python benchmarks/step_cost.py --device cuda # the same games on a GPU; see also --tf32
 
 Times are CPU times of one thread (wall times stand beside them in the JSON), medians over steps and
 repetitions; a ratio is the median over steps of that step's ratio. A gradient right before each timed step
 brings the processor to the pace that it has in training, and steps of a few milliseconds are repeated from
 the same point and state: after a pause the first one may take three times as long.
+
+On a GPU times are wall times between two moments at which it has nothing left to do, and memory is what torch
+has allocated there. The residual is recomputed without TF32 even where the steps use it; with torch's
+default, TF32 in cuDNN's convolutions, residuals of 1e-3 may be out of reach. The targets are not judged.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 from environment import environment, moment
+from step_device import CLOCKS, MEMORY, switch_off_tf32
 from step_games import GAMES, cifar10_folder
 from step_memory import own_peak, peak_memory
 from step_path import Path
@@ -37,7 +43,8 @@ from step_rivals import MISSING
 from step_tables import markdown, print_memory, print_table, rows
 from step_targets import print_verdicts, verdicts
 
-RECORD = File(__file__).parent / "results" / "step_cost.json"
+RESULTS = File(__file__).parent / "results"
+RECORDS = {"cpu": RESULTS / "step_cost.json", "cuda": RESULTS / "step_cost-cuda.json"}
 
 
 def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -49,7 +56,7 @@ def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     states = sorted(args.trained) if args.trained is not None and len(kind.trained) > 1 else kind.trained
     pooled: dict[str, dict[str, Contender]] = {}
     for seed in range(args.repetitions or kind.repetitions):
-        path = Path(kind.make(size, seed, folder), args.rtol)
+        path = Path(kind.make(size, seed, folder, args.device), args.rtol)
         for trained in states:
             path.train(trained + max(0, args.warm_up - 1))
             path.compare(min(1, args.warm_up), steps)  # in the last all step: some start from their last
@@ -61,7 +68,7 @@ def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     if name == "dcgan":
         title += ", CIFAR-10" if folder else ", random images"
     for state, found in pooled.items():
-        yield {"game": title, "state": state, "rows": rows(found)}
+        yield {"game": title, "state": state, "rows": rows(found, CLOCKS[args.device])}
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -72,8 +79,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             print_table(table)
             found["games"].append(table)
     if "dcgan" in args.games and not args.no_memory:
-        found["peak_mib"] = peak_memory(__file__, max(args.rtol), args.size)
-        print_memory(found["peak_mib"])
+        found["peak_mib"] = peak_memory(__file__, args)
+        print_memory(found["peak_mib"], MEMORY[args.device])
     return found
 
 
@@ -84,11 +91,13 @@ def show(path: str) -> None:
         raise SystemExit(
             f"{path} was written by an earlier version of this script and cannot be shown: measure again"
         )
+    device = report.get("device", {"type": "cpu", "memory": MEMORY["cpu"]})
     for number, found in enumerate(report["runs"], 1):
         print(f"Run {number} of {found['date']}, commit {report['environment']['commit'][:7]}:\n")
         print(markdown(found))
-        print_memory(found.get("peak_mib", {}))
-    print_verdicts(verdicts(report["runs"]))
+        print_memory(found.get("peak_mib", {}), device["memory"])
+    if device["type"] == "cpu":
+        print_verdicts(verdicts(report["runs"]))
 
 
 def main() -> None:
@@ -109,34 +118,49 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, help="seeds (three; the DCGAN: one)")
     parser.add_argument("--data-root", help="folder with CIFAR-10 (GAMEDYN_DATA); else random images")
     parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--device", choices=CLOCKS, default="cpu", help="where steps are taken")
+    parser.add_argument(
+        "--tf32", choices=("default", "off"), default="default", help="of a GPU: torch's default, or float32"
+    )
     parser.add_argument(
         "--twice", action="store_true", help="measure all of it twice: do the verdicts agree?"
     )
-    parser.add_argument("--out", default=str(RECORD))
-    parser.add_argument("--show", nargs="?", const=str(RECORD), help="print a record instead of measuring")
+    parser.add_argument("--out", help="record to write (results/step_cost.json, step_cost-cuda.json)")
+    parser.add_argument("--show", nargs="?", const="", help="print a record instead of measuring")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.show:
-        show(args.show)
+    if args.show is not None:
+        show(args.show or str(RECORDS[args.device]))
         return
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device cuda: torch finds no CUDA device here")
+    if args.tf32 == "off":
+        switch_off_tf32()
     if args.peak_of:
-        print(own_peak(args.peak_of, args.rtol[0], args.size))
+        print(own_peak(args.peak_of, args.rtol[0], args.size, args.device))
         return
+    out = str(RECORDS[args.device]) if args.out is None else args.out
     for package in MISSING:
         print(f"{package.partition('==')[0]} is not installed (pip install {package}): its rows are left out")
-    arguments = {name: value for name, value in vars(args).items() if name not in ("out", "show", "peak_of")}
+    unwritten = ("out", "show", "peak_of", "device", *(("tf32",) if args.device == "cpu" else ()))
+    arguments = {name: value for name, value in vars(args).items() if name not in unwritten}
     arguments["data_root"] = None  # a path of this machine
-    report: dict[str, Any] = {"environment": environment(), "arguments": arguments, "runs": []}
+    report: dict[str, Any] = {
+        "device": {"type": args.device, "ratios": CLOCKS[args.device][0], "memory": MEMORY[args.device]},
+        "environment": environment(args.device),
+        "arguments": arguments,
+        "runs": [],
+    }
     for _ in range(2 if args.twice else 1):
         report["runs"].append(run(args))
-    if args.size is None:
+    if args.size is None and args.device == "cpu":
         report["targets"] = verdicts(report["runs"])
         print_verdicts(report["targets"])
-    if args.out:
-        File(args.out).parent.mkdir(parents=True, exist_ok=True)
-        File(args.out).write_text(json.dumps(report, indent=1) + "\n")
-        print(f"\nwrote {args.out}")
+    if out:
+        File(out).parent.mkdir(parents=True, exist_ok=True)
+        File(out).write_text(json.dumps(report, indent=1) + "\n")
+        print(f"\nwrote {out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The three games that a step's cost is measured on."""
+"""The three games that a step's cost is measured on: drawn on the CPU wherever they are played."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ class Game:
         self.objective = objective
         self.next_batch()
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is played."""
+        return self.x[0].device
+
     def next_batch(self) -> None:
         """Draw the batch that all contenders step on."""
         self.batch = self._draw()
@@ -67,11 +72,11 @@ def place(game: Game, point: Sequence[Tensor]) -> None:
             parameter.copy_(value)
 
 
-def bilinear(size: int, seed: int) -> Game:
+def bilinear(size: int, seed: int, device: str = "cpu") -> Game:
     """`f = xᵀAy` with a Gaussian matrix of norm about 2."""
     generator = torch.Generator().manual_seed(seed)
-    A = torch.randn(size, size, generator=generator) / size**0.5
-    x, y = (torch.randn(size, generator=generator).requires_grad_() for _ in range(2))
+    A = (torch.randn(size, size, generator=generator) / size**0.5).to(device)
+    x, y = (torch.randn(size, generator=generator).to(device).requires_grad_() for _ in range(2))
     return Game([x], [y], lambda batch: x @ (A @ y), lambda: None, lr=1e-2)
 
 
@@ -81,8 +86,15 @@ def gan(
     draw: Callable[[], tuple[Tensor, Tensor]],
     lr: float,
     loss: Minimax | Wasserstein,
+    device: str = "cpu",
 ) -> Game:
-    """A zero-sum GAN."""
+    """A zero-sum GAN, its networks and batches moved to a device."""
+    generator.to(device)
+    discriminator.to(device)
+
+    def moved() -> tuple[Tensor, Tensor]:
+        real, z = draw()
+        return real.to(device), z.to(device)
 
     def value(batch: tuple[Tensor, Tensor]) -> Tensor:
         real, z = batch
@@ -102,14 +114,14 @@ def gan(
         generator.parameters(),
         discriminator.parameters(),
         value,
-        draw,
+        moved,
         lr,
         halves,
         lambda **options: GANObjective(generator, discriminator, loss, **options),
     )
 
 
-def mlp_gan(width: int, batch: int, seed: int) -> Game:
+def mlp_gan(width: int, batch: int, seed: int, device: str = "cpu") -> Game:
     """Two MLPs of four hidden ReLU layers on a ring of eight Gaussians."""
     torch.manual_seed(seed)
     networks = {"width": width, "depth": 4, "activation": "relu", "gain": 1.4}
@@ -120,6 +132,7 @@ def mlp_gan(width: int, batch: int, seed: int) -> Game:
         lambda: (ring.sample(batch, noise), torch.randn(batch, 64, generator=noise)),
         lr=1e-3,
         loss=Minimax(),
+        device=device,
     )
 
 
@@ -129,6 +142,7 @@ def dcgan(
     seed: int,
     folder: Path | None = None,
     loss: Minimax | Wasserstein | None = None,
+    device: str = "cpu",
 ) -> Game:
     """The WGAN-GP paper's CIFAR-10 DCGAN, on the images in a folder or on smooth random ones."""
     generator, discriminator = build_pair((3, 32, 32), dim=dim, latent=128, seed=seed, init="torch")
@@ -147,6 +161,7 @@ def dcgan(
         lambda: (draw(), torch.randn(batch, 128, generator=noise)),
         5e-4,
         loss or Minimax(),
+        device,
     )
 
 
@@ -161,7 +176,7 @@ class Kind:
     """A game to be measured.
 
     Args:
-        make: Builds it for a size, a seed and a folder with images, if there is one.
+        make: Builds it for a size, a seed, a folder with images, if there is one, and a device.
         size: Its size in the comparison.
         title: Its name, with a place for the size.
         repetitions: Seeds to average over.
@@ -169,7 +184,7 @@ class Kind:
         trained: ACGD steps after which it is measured; each entry is a state of its own.
     """
 
-    make: Callable[[int, int, Path | None], Game]
+    make: Callable[..., Game]
     size: int
     title: str
     repetitions: int
@@ -178,15 +193,20 @@ class Kind:
 
 
 GAMES: dict[str, Kind] = {
-    "bilinear": Kind(lambda size, seed, _: bilinear(size, seed), 1000, "bilinear {0}x{0}", repetitions=3),
+    "bilinear": Kind(
+        lambda size, seed, _, device="cpu": bilinear(size, seed, device),
+        1000,
+        "bilinear {0}x{0}",
+        repetitions=3,
+    ),
     "mlp": Kind(
-        lambda size, seed, _: mlp_gan(size, size, seed),
+        lambda size, seed, _, device="cpu": mlp_gan(size, size, seed, device),
         256,
         "MLP GAN, 4 layers of {0}, batch {0}",
         repetitions=3,
     ),
     "dcgan": Kind(
-        lambda size, seed, folder: dcgan(size, size, seed, folder),
+        lambda size, seed, folder, device="cpu": dcgan(size, size, seed, folder, device=device),
         64,
         "CIFAR DCGAN, DIM {0}, batch {0}",
         repetitions=1,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from step_contenders import EQUAL, acgd, contenders, structured
+from step_device import clock, synchronize, without_tf32
 from step_games import Game, place
 from step_recording import Contender, Solved
 from step_residual import COMMON, Rates, TrueResidual, gradients
@@ -82,7 +83,8 @@ class Path:
     def _advance(self) -> None:
         self.steps += 1
         self._game.next_batch()
-        found = gradients(self._game)
+        with without_tf32(self._game.device):
+            found = gradients(self._game)
         for rates in self._rates.values():
             rates.advance(found)
 
@@ -100,8 +102,10 @@ class Path:
                     contender.load(state)
                     place(self._game, origin)
                 gradients(self._game)
+                synchronize(self._game.device)
                 wall, cpu = time.perf_counter(), time.process_time()
                 contender.step()
+                synchronize(self._game.device)
                 times.append((time.process_time() - cpu, time.perf_counter() - wall))
         except Exception as error:  # a rival may break in any way: its row says so
             contender.failure = f"{type(error).__name__}: {error}"
@@ -114,20 +118,23 @@ class Path:
 
     def _check(self, solved: Mapping[str, Solved]) -> None:
         """Note what was solved at the current point, and how well."""
-        residual = TrueResidual(self._game)
-        for name, (side, solution, iterations) in solved.items():
-            contender = self.contenders[name]
-            contender.iterations.append(iterations)
-            if contender.metric is not None and contender.whole:
-                diagonals = self._rates[contender.metric].diagonals
-                contender.residuals.append(residual(diagonals, side, solution))
+        with without_tf32(self._game.device):
+            residual = TrueResidual(self._game)
+            for name, (side, solution, iterations) in solved.items():
+                contender = self.contenders[name]
+                contender.iterations.append(iterations)
+                if contender.metric is not None and contender.whole:
+                    diagonals = self._rates[contender.metric].diagonals
+                    contender.residuals.append(residual(diagonals, side, solution))
 
     def _repeats(self) -> int:
-        times = []
+        times, now = [], clock(self._game.device)
         for _ in range(3):
-            start = time.process_time()
+            synchronize(self._game.device)
+            start = now()
             gradients(self._game)
-            times.append(time.process_time() - start)
+            synchronize(self._game.device)
+            times.append(now() - start)
         return min(MOST, max(1, int(BURST / min(times))))
 
     def _point(self) -> list[Tensor]:

@@ -9,10 +9,10 @@ shows it at its defaults, whose larger `ε` makes for an easier system.
 from __future__ import annotations
 
 import copy
-import time
 from typing import Any
 
 import torch
+from step_device import clock
 from step_games import Game
 from step_recording import Contender, Recorder, Solved
 from step_residual import COMMON, Metric, Rates
@@ -21,6 +21,7 @@ from torch import Tensor
 try:
     import CGDs
     from CGDs import acgd as cgds_module
+    from CGDs import cgd_utils
 except ImportError:
     CGDs = None
 try:
@@ -33,8 +34,8 @@ MISSING = [
 ]
 """Packages that are not installed."""
 
-PATIENCE = 60.0
-"""CPU seconds that a step of torch-cgd may take: its conjugate gradients have no limit of their own."""
+PATIENCE = {"cpu": 60.0, "cuda": 10.0}
+"""Seconds that a rival's step may take: the conjugate gradients of neither have a limit that would bind."""
 
 _OWN = Metric(beta=0.9, eps=1e-3)  # torch-cgd's defaults
 _SOLVE = None if CGDs is None else Recorder(cgds_module, "general_conjugate_gradient")
@@ -42,6 +43,29 @@ _SOLVE = None if CGDs is None else Recorder(cgds_module, "general_conjugate_grad
 
 class GaveUpError(Exception):
     """Raised within a step that does not come to an end."""
+
+
+class Patience:
+    """The products of a step, counted for as long as its device's patience lasts.
+
+    Args:
+        device: Where the step is taken.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._limit, self._now = PATIENCE[device.type], clock(device)
+        self.start()
+
+    def start(self) -> None:
+        """Begin with a step."""
+        self.products, self._start = 0, self._now()
+
+    def count(self) -> None:
+        """Count a product that is about to be taken."""
+        spent = self._now() - self._start
+        if spent > self._limit:
+            raise GaveUpError(f"not finished after {self.products} products, {spent:.0f} s")
+        self.products += 1
 
 
 def rivals(game: Game, rtol: float, *, every: bool = False) -> dict[str, Contender]:
@@ -78,10 +102,20 @@ def _cgds(game: Game, rtol: float) -> Contender:
         atol=0.0,
     )
     result: Any = None
+    patience, product = Patience(game.device), cgd_utils.Hvp_vec
+
+    def patient(*args: Any, **kwargs: Any) -> Tensor:
+        patience.count()
+        return product(*args, **kwargs)
 
     def step() -> None:
         nonlocal result
-        optimizer.step(game.value())
+        patience.start()
+        cgd_utils.Hvp_vec = patient
+        try:
+            optimizer.step(game.value())
+        finally:
+            cgd_utils.Hvp_vec = product
         assert _SOLVE is not None
         result = _SOLVE.last
 
@@ -106,34 +140,32 @@ class _Counted:
 
     Args:
         solver: The solver that it is handed to.
+        patience: Counts the products.
     """
 
-    def __init__(self, solver: Any) -> None:
-        self._solver = solver
-        self.products, self.solution = 0, torch.empty(0)
+    def __init__(self, solver: Any, patience: Patience) -> None:
+        self._solver, self.patience = solver, patience
 
     def solve(self, operator: Any, rhs: Tensor) -> Tensor:
         """Solve, as the solver does."""
-        self.products, self._operator, self._start = 0, operator, time.process_time()
-        self.solution = self._solver.solve(self, rhs)
-        return self.solution
+        self._operator = operator
+        self.patience.start()
+        return self._solver.solve(self, rhs)
 
     def __matmul__(self, vector: Tensor) -> Tensor:
         """Return the operator's product."""
-        spent = time.process_time() - self._start
-        if spent > PATIENCE:
-            raise GaveUpError(f"not finished after {self.products} iterations, {spent:.0f} s")
-        self.products += 1
+        self.patience.count()
         return self._operator @ vector
 
 
 def _torch_cgd(game: Game, metric: Metric, solver: Any) -> Contender:
-    counted = _Counted(solver)
+    patience = Patience(game.device)
+    counted = _Counted(solver, patience)
     optimizer = torch_cgd.ACGD(game.x, game.y, lr=game.lr, beta=metric.beta, eps=metric.eps, solver=counted)
     names = ("vx", "vy", "timestep", "prev_sol")
 
     def solved() -> Solved:
-        return "x", -optimizer.prev_sol.view(-1), counted.products - 1  # one product is the residual of zero
+        return "x", -optimizer.prev_sol.view(-1), patience.products - 1  # one product is the residual of zero
 
     def adopt(rates: Rates) -> None:
         optimizer.vx, optimizer.vy = (square.clone() for square in rates.squares)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
+from step_device import CLOCKS, MEMORY
 from step_recording import Contender
 
 ADAM, UNIT = "Adam, alternating", "gradient"
 
 
-def rows(measured: dict[str, Contender]) -> list[dict[str, Any]]:
+def rows(measured: dict[str, Contender], clocks: Sequence[str] = CLOCKS["cpu"]) -> list[dict[str, Any]]:
     """Summarise one game's measurements; every ratio is the median of the points' own ratios."""
-    return [_row(name, contender, measured) for name, contender in measured.items()]
+    return [_row(name, contender, measured, clocks) for name, contender in measured.items()]
 
 
-def _row(name: str, contender: Contender, measured: dict[str, Contender]) -> dict[str, Any]:
+def _row(
+    name: str, contender: Contender, measured: dict[str, Contender], clocks: Sequence[str]
+) -> dict[str, Any]:
     row: dict[str, Any] = {"contender": name}
     if contender.note:
         row["note"] = contender.note
     if contender.failure:
         return {**row, "failure": contender.failure}
-    of_adam = _ratios(contender, measured[ADAM])
+    first, *others = clocks
+    of_adam = _ratios(contender, measured[ADAM], first)
     row |= {
-        "n": len(contender.cpu),
-        "cpu_ms": 1e3 * statistics.median(contender.cpu),
-        "wall_ms": 1e3 * statistics.median(contender.wall),
-        "gradients": statistics.median(_ratios(contender, measured[UNIT])),
+        "n": len(getattr(contender, first)),
+        **{f"{clock}_ms": 1e3 * statistics.median(getattr(contender, clock)) for clock in clocks},
+        "gradients": statistics.median(_ratios(contender, measured[UNIT], first)),
         "adam_steps": statistics.median(of_adam),
         "adam_steps_range": [min(of_adam), max(of_adam)],
     }
@@ -38,12 +42,12 @@ def _row(name: str, contender: Contender, measured: dict[str, Contender]) -> dic
     for key, package in (("over_cgds", "CGDs"), ("over_torch_cgd", "torch-cgd")):
         rival = measured.get(f"{package} ACGD rtol={name.rpartition('rtol=')[2]}")
         if "ACGD" in name and rival is not None and not rival.failure and not contender.note:
-            row[key] = statistics.median(_ratios(contender, rival))
-            row[f"{key}_wall"] = statistics.median(_ratios(contender, rival, "wall"))
+            row[key] = statistics.median(_ratios(contender, rival, first))
+            row |= {f"{key}_{clock}": statistics.median(_ratios(contender, rival, clock)) for clock in others}
     return row
 
 
-def _ratios(contender: Contender, other: Contender, clock: str = "cpu") -> list[float]:
+def _ratios(contender: Contender, other: Contender, clock: str) -> list[float]:
     pairs = zip(getattr(contender, clock), getattr(other, clock), strict=True)
     return [ours / theirs for ours, theirs in pairs]
 
@@ -52,7 +56,8 @@ def print_table(game: dict[str, Any]) -> None:
     """Print one game's rows."""
     entries = game["rows"]
     unit = next(row for row in entries if row["contender"] == UNIT)
-    print(f"\n{game['game']}, {game['state']}; one gradient of both players {unit['cpu_ms']:.3g} ms")
+    time = f"{unit['cpu_ms']:.3g} ms" if "cpu_ms" in unit else f"{unit['wall_ms']:.3g} ms (wall clock)"
+    print(f"\n{game['game']}, {game['state']}; one gradient of both players {time}")
     width = max(len(row["contender"]) for row in entries) + 2
     print(
         f"{'':{width}}{'gradients':>10}{'Adam steps':>12}{'iterations':>12}{'worst residual':>16}"
@@ -70,11 +75,11 @@ def print_table(game: dict[str, Any]) -> None:
         )
 
 
-def print_memory(peaks: dict[str, float]) -> None:
-    """Print the peaks of resident memory, each of a process of its own; nothing where there are none."""
+def print_memory(peaks: dict[str, float], kind: str = MEMORY["cpu"]) -> None:
+    """Print the peaks of a kind of memory, each of a process of its own; nothing where there are none."""
     if not peaks:
         return
-    print("\npeak resident memory on the DCGAN, a process each")
+    print(f"\npeak {kind} on the DCGAN, a process each")
     width = max(map(len, peaks)) + 2
     for name, peak in peaks.items():
         ratio = f"{peak / peaks[ADAM]:8.2f} x Adam" if peaks.get(ADAM) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from gamedyn.optimizers import competitive
 
@@ -153,6 +154,80 @@ def test_repeating_a_step_leaves_the_path_alone(
         ends.append(path)
     for name, contender in ends[0].contenders.items():
         assert contender.residuals == ends[1].contenders[name].residuals
+
+
+def test_a_step_on_a_gpu_is_timed_between_two_synchronisations(
+    step: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    games, paths, tables = step("step_games"), step("step_path"), step("step_tables")
+    game = games.GAMES["bilinear"].make(5, 0, None)
+    monkeypatch.setattr(games.Game, "device", torch.device("cuda"))
+    path = paths.Path(game, [1e-2])
+    events = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: events.append("idle"))
+    monkeypatch.setattr(paths, "gradients", lambda game: events.append("gradient") or [torch.zeros(5)] * 2)
+    path.contenders = {"gradient": path.contenders["gradient"], "Adam, alternating": path.contenders["SimGD"]}
+    path.contenders["Adam, alternating"].step = lambda: events.append("step")
+    monkeypatch.setattr(paths, "MOST", 1)
+    path._leader = "Adam, alternating"
+    path.compare(0, 1)
+    at = events.index("step")
+    assert events[at - 2 : at + 2] == ["gradient", "idle", "step", "idle"]
+    (_, row) = tables.rows(path.contenders, ["wall"])
+    assert "cpu_ms" not in row
+    assert row["wall_ms"] > 0.0
+
+
+def test_residuals_on_a_gpu_are_recomputed_without_tf32(
+    step: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = step("step_device")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with device.without_tf32(torch.device("cpu")):
+        assert torch.backends.cudnn.allow_tf32
+    with device.without_tf32(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+
+
+def test_a_rival_without_end_is_given_up(
+    step: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("CGDs")
+    games, paths, tables = step("step_games"), step("step_path"), step("step_tables")
+    monkeypatch.setattr(step("step_rivals"), "PATIENCE", {"cpu": 0.0})
+    path = paths.Path(games.GAMES["bilinear"].make(5, 0, None), [1e-2])
+    path.compare(0, 1)
+    rows = {row["contender"]: row for row in tables.rows(path.contenders)}
+    assert rows["CGDs ACGD rtol=0.01"]["failure"].startswith("GaveUpError: not finished after 0 products")
+    assert rows["ACGD rtol=0.01"]["n"] == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_step_cost_says_that_there_is_no_gpu() -> None:
+    command = [sys.executable, STEP_COST, "--device", "cuda", *SMOKE]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "--device cuda: torch finds no CUDA device here\n"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_step_cost_measures_on_a_gpu(tmp_path: Path) -> None:
+    options = ["--device", "cuda", "--trained", "0", "--tf32", "off", "--out", str(tmp_path / "out.json")]
+    ran(STEP_COST, *SMOKE, *options)
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["device"] == {
+        "type": "cuda",
+        "ratios": "wall",
+        "memory": "torch.cuda.max_memory_allocated",
+    }
+    assert report["environment"]["gpu"]["name"]
+    assert not report["environment"]["gpu"]["allow_tf32"]["cudnn"]
+    (run,) = report["runs"]
+    assert run["peak_mib"]["ACGD structured rtol=0.01"] > run["peak_mib"]["the game, no step"] > 0.0
+    for row in (row for game in run["games"] for row in game["rows"] if "ACGD rtol" in row["contender"]):
+        assert row["true_residual_worst"] <= 1.05e-2
 
 
 def test_scaling_fits_exponents_and_draws_them(tmp_path: Path) -> None:
