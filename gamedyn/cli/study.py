@@ -49,14 +49,18 @@ class StudyCommand:
     """Print what is missing, and stop."""
     draw: bool = False
     """Draw and print what is there, without running anything."""
+    costs: bool = False
+    """Measure the seconds of a step of every method alone, for the times of later tables and pictures."""
 
     def run(self) -> None:
         """Do what is missing, then draw and print all that is there.
 
         Raises:
-            ValueError: If a flag is wrong, or the folder holds runs that are none of this study's.
+            ValueError: If a flag is wrong, or the folder holds runs or costs that are none of this study's.
             ChildProcessError: If a run's process was killed.
         """
+        from gamedyn.cli.study_report import report
+        from gamedyn.gan.studies.costs import COSTS, read_costs
         from gamedyn.gan.studies.rows import check_rows
         from gamedyn.gan.studies.sweep import ROWS, read_rows, sweep
 
@@ -70,6 +74,10 @@ class StudyCommand:
             print("\n".join(job.key for job in missing))
             print(f"{len(missing)} of {len(study.jobs(rows))} runs missing in {folder}")
             return
+        if self.costs:
+            self._measure(study, rows, folder)
+            return
+        costs = read_costs(folder / COSTS, study)
         if not self.draw:
             print(f"study: {study.title}; {len(study.missing(rows))} runs to do -> {folder}")
             job = RunJob(self.device, self.data_root, 1 if self.processes > 1 else None)
@@ -80,13 +88,33 @@ class StudyCommand:
                     "stopped; every run kept its newest checkpoint, and the same command goes on from there"
                 )
                 return
-        report(study, rows, folder)
+        report(study, rows, folder, costs)
+
+    def _measure(self, study: Study, rows: Sequence[Row], folder: Path) -> None:
+        from gamedyn.atomic import check_writable
+        from gamedyn.cli.notes import notes_printed
+        from gamedyn.cli.steppers import make_stepper
+        from gamedyn.gan.studies.costs import COSTS, jobs_to_time
+        from gamedyn.gan.studies.measuring import measure_costs
+        from gamedyn.gan.studies.tables import costs_table
+
+        check_writable(folder / COSTS)  # now, not after all the work
+        jobs = [
+            replace(job, config=replace(job.config, device=self.device, data_root=self.data_root))
+            for job in jobs_to_time(study, rows)
+        ]
+        finished = {row["run"]: folder / "runs" / row["run"] for row in rows if not row.get("failure")}
+        with notes_printed():
+            costs = measure_costs(jobs, make_stepper, finished)
+        costs.write(folder / COSTS)
+        print(f"{costs_table(costs)}\n\ncosts: {folder / COSTS}")
 
     def _check_task(self) -> None:
-        if self.list and self.draw:
-            raise ValueError("--list and --draw ask for different things: give one of them")
-        if self.list or self.draw:
-            task = "--list" if self.list else "--draw"
+        flags = {"--list": self.list, "--draw": self.draw, "--costs": self.costs}
+        tasks = [flag for flag, given in flags.items() if given]
+        if len(tasks) > 1:
+            raise ValueError(f"{' and '.join(tasks)} ask for different things: give one of them")
+        for task in tasks:
             for flag, value, unused in (("--shard", self.shard, "1/1"), ("--processes", self.processes, 1)):
                 if value != unused:
                     raise ValueError(
@@ -122,7 +150,7 @@ class StudyCommand:
             ValueError: If a flag is wrong, or the images need an extractor and none is named.
         """
         extractor = self.features
-        if extractor is None and (self.list or self.draw):
+        if extractor is None and (self.list or self.draw or self.costs):
             extractor = "cifarnet:FOLDER"  # nothing is scored
         if extractor is None:
             raise ValueError(
@@ -226,72 +254,3 @@ def read_shard(text: str) -> tuple[int, int]:
     if not (slash and number.isdigit() and count.isdigit()):
         raise ValueError(f"--shard must be i/n, such as 1/4, got {text!r}")
     return int(number), int(count)
-
-
-def report(study: Study, rows: Sequence[Row], folder: Path) -> None:
-    """Draw the study's curves and print its table.
-
-    Args:
-        study: The study.
-        rows: Its finished runs.
-        folder: Where the picture goes.
-    """
-    from gamedyn.gan.studies.figures import band, ended_well
-    from gamedyn.gan.studies.tables import grid, score_name, table
-    from gamedyn.plotting.studies import Curve, score_curves
-    from gamedyn.plotting.style import save
-
-    finished = {name: [row for row in own if row["curve"]] for name, own in study.reported(rows).items()}
-    # A run that failed early would cut its method's mean short; the legend counts it.
-    found = {name: [row for row in own if ended_well(row)] or own for name, own in finished.items() if own}
-    if found:
-        print(table(study, rows))
-    if study.rates and rows:
-        print(f"\n{grid(study, rows)}\n")
-    if not found:
-        print("no reported run is finished yet: nothing to draw")
-        return
-    curves = []
-    for name, own in found.items():
-        steps, mean, least, most = band(own, "step")
-        minutes = band(own, "seconds")[0] / 60.0
-        dashed = own[0]["settings"]["optimizer"] not in {"cgd", "acgd"}
-        count = f"{len(own)}" if len(own) == len(finished[name]) else f"{len(own)} of {len(finished[name])}"
-        curves.append(Curve(f"{name} ({count})", (steps, minutes), mean, least, most, dashed))
-    score = score_name(next(iter(found.values()))[0])
-    caption = f"Claim: {study.claim} Solid: competitive optimizers. Bands: least to largest of the seeds."
-    clocks = {
-        "processor" if row.get("device", "cpu").startswith("cpu") else "wall-clock"
-        for own in found.values()
-        for row in own
-    }
-    time = f"{' or '.join(sorted(clocks))} time"
-    figure = score_curves(curves, title=study.title, score=score, time=time, caption=caption)
-    print(f"picture: {save(figure, folder / f'{study.name}.png')}")
-    draw_samples(study, rows, folder, score)
-
-
-def draw_samples(study: Study, rows: Sequence[Row], folder: Path, score: str) -> None:
-    """Draw what the reported runs generate at their end, where their checkpoints are at hand.
-
-    Args:
-        study: The study.
-        rows: Its finished runs.
-        folder: Where the runs are, and where the picture goes.
-        score: Name of the scores.
-    """
-    from gamedyn.gan.studies.last_samples import last_samples
-    from gamedyn.plotting.grids import grids_of_samples
-    from gamedyn.plotting.style import save
-
-    images = last_samples(study, rows, folder, count=24)
-    if not images:
-        print(f"samples: none, since {folder / 'runs'} holds no last checkpoint of every method")
-        return
-    steps = sorted({row["settings"]["steps"] for own in study.reported(rows).values() for row in own})
-    caption = (
-        f"{study.title}: samples of the same noise at the end, {' or '.join(map('{:,}'.format, steps))} "
-        f"generator steps. Below each grid: {score}, the mean of the last third of the run's scores."
-    )
-    figure = grids_of_samples(images, columns=8, caption=caption)
-    print(f"samples: {save(figure, folder / f'{study.name}-samples.png')}")

@@ -39,7 +39,12 @@ class Curve:
 
 
 def score_curves(
-    curves: Sequence[Curve], *, title: str, score: str, time: str = "processor time", caption: str = ""
+    curves: Sequence[Curve],
+    *,
+    title: str,
+    score: str,
+    time: str = "processor time in steps",
+    caption: str = "",
 ) -> Figure:
     """Draw the scores of methods over generator steps (left) and over time (right).
 
@@ -47,7 +52,7 @@ def score_curves(
         curves: The methods; lines are means, bands span the seeds.
         title: What is compared.
         score: Name of the score.
-        time: Which time the minutes are of.
+        time: What the minutes are of.
         caption: What the picture shows.
 
     Returns:
@@ -62,7 +67,7 @@ def score_curves(
                 panel.plot(places, curve.mean, "--" if curve.dashed else "-", color=tint, label=curve.name)
                 panel.fill_between(places, curve.least, curve.most, color=tint, alpha=0.15, linewidth=0.0)
         panels[0].set(xlabel="generator steps", ylabel=f"{score}, lower is better", yscale="log")
-        panels[1].set(xlabel=f"minutes of {time} in steps")
+        panels[1].set(xlabel=f"minutes of {time}")
         panels[0].legend(title="method (seeds)", fontsize=8.0)
         figure.suptitle(title)
         style.add_caption(figure, caption)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -42,8 +42,6 @@ def check_rows(study: Study, rows: Iterable[Row], score: str | None = None) -> N
 def check_settings(job: Job, row: Row) -> None:
     """Refuse a row whose run had other settings than its name stands for now.
 
-    A setting that came after the row was written counts as its default, which is how the run was done.
-
     Args:
         job: The run.
         row: The finished run of that name.
@@ -51,13 +49,29 @@ def check_settings(job: Job, row: Row) -> None:
     Raises:
         ValueError: If a setting differs.
     """
-    stored: dict[str, Any] = row["settings"]
-    later = {name: DEFAULTS[name] for name in settings_of(job.config) if name not in stored}
-    found = settings_of(resolve(replace(job.config, **later))) | stored
-    for name, value in found.items():
-        wanted = settings_of(job.config).get(name)
-        if value != wanted:
-            raise ValueError(
-                f"the finished run {row['run']} has {name} {value!r}, the study's run of that name "
-                f"{wanted!r}: choose another --out for this study"
-            )
+    if found := difference(job.config, row["settings"]):
+        name, value, wanted = found
+        raise ValueError(
+            f"the finished run {row['run']} has {name} {value!r}, the study's run of that name "
+            f"{wanted!r}: choose another --out for this study"
+        )
+
+
+def difference(config: TrainConfig, stored: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """Find the first setting by which stored settings are of another run.
+
+    A setting that came after they were stored counts as its default, which is how the run was done.
+
+    Args:
+        config: Resolved settings of the run.
+        stored: What `settings_of` gave when it was done.
+
+    Returns:
+        The setting's name, its stored value and the run's; `None` where all are the same.
+    """
+    own = settings_of(config)
+    later = {name: DEFAULTS[name] for name in own if name not in stored}
+    found = settings_of(resolve(replace(config, **later))) | dict(stored)
+    return next(
+        ((name, value, own.get(name)) for name, value in found.items() if value != own.get(name)), None
+    )

@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from gamedyn.gan.studies.costs import Costs
 from gamedyn.gan.studies.figures import summary
 from gamedyn.gan.studies.study import Row, Study, level
 
 
-def table(study: Study, rows: Sequence[Row]) -> str:
+def table(study: Study, rows: Sequence[Row], costs: Costs | None = None) -> str:
     """Write the finished runs as a table in Markdown.
 
     Args:
         study: The study.
         rows: Its finished runs.
+        costs: What steps cost alone; by default they took the seconds of the rows.
 
     Returns:
         A line for each method.
     """
+    rows = rows if costs is None else costs.timed(rows)
     found = summary(study, rows)
     named = next((row for own in study.reported(rows).values() for row in own if row["score"]), None)
+    head = f"{score_name(named)}; mean ± sd over seeds that did not fail" if named else "no run was scored"
     lines = [
-        f"{score_name(named)}; mean ± sd over seeds that did not fail" if named else "no run was scored",
+        head if costs is None else f"{head}; time: {costs.note}",
         "",
         "| method | lr | seeds (failed) | steps | last third | at equal steps | at equal time | s/step |",
         "|---|---|---|---|---|---|---|---|",
@@ -61,6 +65,32 @@ def grid(study: Study, rows: Sequence[Row]) -> str:
         done = [value for value in own if value is not None]
         well = sum(math.isfinite(value) and value <= 2 * best for value in done)
         lines.append(f"| {name} | {' | '.join(shown)} | {well} of {len(done)} |")
+    return "\n".join(lines)
+
+
+def costs_table(costs: Costs) -> str:
+    """Write what steps cost as a table in Markdown.
+
+    Args:
+        costs: The costs.
+
+    Returns:
+        A line for each method, in units of the first method of Adam where there is one.
+    """
+    adam = next((name for name, own in costs.methods.items() if own.settings["optimizer"] == "adam"), None)
+    unit = "" if adam is None else f" steps of {adam} |"
+    lines = [
+        f"A generator step measured alone on {costs.machine}, {costs.steps} steps a method:",
+        "",
+        f"| method | lr | from step | iterations | ms/step |{unit}",
+        "|---|---|---|---|---|" + "---|" * (adam is not None),
+    ]
+    for name, own in costs.methods.items():
+        solved, spent = f"{own.iterations:.3g}" if own.iterations else "–", 1e3 * own.seconds
+        relative = "" if adam is None else f" {own.seconds / costs.methods[adam].seconds:.2f} |"
+        lines.append(
+            f"| {name} | {own.settings['lr']:g} | {own.start:,} | {solved} | {spent:.3g} |{relative}"
+        )
     return "\n".join(lines)
 
 
