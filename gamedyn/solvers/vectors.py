@@ -57,6 +57,9 @@ def scale_(vector: Vector, factor: Scalar) -> Vector:
 
 def scaled(vector: Sequence[Tensor], scaling: Scaling) -> Vector:
     """Return the product of a diagonal matrix and a vector."""
+    factors = [factor for factor in scaling if isinstance(factor, Tensor)]
+    if vector and len(factors) == len(vector) == len(scaling):
+        return [*torch._foreach_mul(list(vector), factors)]  # one launch on an accelerator
     return [tensor * factor for tensor, factor in zip(vector, scaling, strict=True)]
 
 
