@@ -226,6 +226,10 @@ def test_time_is_the_processors_or_on_an_accelerator_the_clocks(
         (tmp_path / "config.json").write_text(json.dumps({"device": device}))
     own = study()
     found = finished_row(own, own.jobs()[0], tmp_path, "")
+    assert "accelerator" not in found, "no start recorded one"
+    (tmp_path / "environment.json").write_text(json.dumps([{"device": "old"}, {"device": "a GPU"}]))
+    found = finished_row(own, own.jobs()[0], tmp_path, "")
+    assert found.get("accelerator") == ("a GPU" if device == "cuda:1" else None)
     assert (found["device"], found["curve"][0]["seconds"]) == (device or "cpu", seconds)
 
 

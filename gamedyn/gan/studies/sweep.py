@@ -211,8 +211,27 @@ def finished_row(study: Study, job: Job, folder: Path, failure: str) -> Row:
         "skipped": timed[-1]["skipped"] if timed else 0,
         "failure": failure,
         "device": device,
+        **({} if device.startswith("cpu") else accelerator(folder)),
         **where(),
     }
+
+
+def accelerator(folder: Path) -> Mapping[str, str]:
+    """Name what a run's networks lived on, as its own process saw it.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The name; nothing where the run recorded none.
+    """
+    from gamedyn.gan.environment import ENVIRONMENT
+
+    try:
+        starts = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        return {"accelerator": str(starts[-1]["device"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
 
 
 def where() -> Mapping[str, Any]:
