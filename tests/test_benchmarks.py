@@ -230,6 +230,29 @@ def test_step_cost_measures_on_a_gpu(tmp_path: Path) -> None:
         assert row["true_residual_worst"] <= 1.05e-2
 
 
+def test_kernels_are_counted_of_the_steps_that_are_named(step: Callable[[str], ModuleType]) -> None:
+    kernels = step("step_kernels")
+    for name, settings in kernels.STEPS.items():
+        assert (kernels.stepping(4, 8, settings, "cpu")().iterations > 0) == ("ACGD" in name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_kernels_need_a_gpu() -> None:
+    command = [sys.executable, str(BENCHMARKS / "step_kernels.py")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "torch finds no CUDA device here, and kernels are counted on one\n"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_kernels_are_counted_on_a_gpu() -> None:
+    printed = ran(str(BENCHMARKS / "step_kernels.py"), "--sizes", "4x8", "--steps", "1")
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| 4, 8")]
+    assert len(rows) == 6
+    assert all(float(row[5]) > 50 for row in rows)
+
+
 def test_scaling_fits_exponents_and_draws_them(tmp_path: Path) -> None:
     record, picture = tmp_path / "scaling.json", tmp_path / "scaling.png"
     sizes = ["--batches", "2", "4", "--dim", "4", "--dims", "2", "4", "--batch", "4", "--rounds", "1"]
