@@ -1,7 +1,8 @@
 """What a training step asks of a GPU: its wall time, its kernels, and how long the device is busy with them.
 
 Where a step takes much longer than its kernels, the host's launching of them is what it costs, and larger
-batches or networks are free until the device is busy.
+batches or networks are free until the device is busy. Copies count as kernels, and drawing random images on
+the host is part of a step (five times with five critic steps).
 
     python benchmarks/step_kernels.py                    # prints a table in Markdown; needs a CUDA device
     python benchmarks/step_kernels.py --sizes 32x64      # DIM 32, batch 64

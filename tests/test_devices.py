@@ -1,4 +1,4 @@
-"""What the processor computes, a GPU computes too: steps, structured products, training runs and scores."""
+"""On a GPU: the processor's steps and scores, autograd's products, runs that resume, every preset."""
 
 from __future__ import annotations
 
@@ -122,9 +122,7 @@ def test_structured_steps_are_those_of_the_processor(optimizer: type, loss: str,
 
 
 @pytest.mark.parametrize("loss", ["minimax", "wgan"])
-def test_relaxed_steps_compute_in_bfloat16_and_meet_their_tolerance(
-    loss: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relaxed_steps_compute_in_bfloat16_and_meet_their_tolerance(loss: str) -> None:
     pair = build_pair((3, 32, 32), dim=16, latent=32, seed=0)
     objective = on_device(GANObjective(*pair, LOSSES[loss], precision="relaxed"))
     opt = ACGD(objective.generator.parameters(), objective.discriminator.parameters(), lr=1e-4, rtol=1e-2)
@@ -199,10 +197,14 @@ def test_a_resumed_run_is_the_same_run(optimizer: str, tmp_path: Path) -> None:
 
 def test_a_run_starts_from_the_processors_weights_and_batches(tmp_path: Path) -> None:
     runs = [start(tmp_path / name, device=name, steps=1, dim=4, lr=1e-4) for name in ("cpu", DEVICE)]
+    moves = []
     for run in runs:
+        before = on_processor(list(map(torch.clone, run.generator.parameters())))
         run.run()
-    ours, theirs = (on_processor(list(run.generator.parameters())) for run in runs)
-    assert error(theirs, ours) < 1e-3
+        moves.append(
+            [b - a for a, b in zip(before, on_processor(list(run.generator.parameters())), strict=True)]
+        )
+    assert error(moves[1], moves[0]) < 0.05
 
 
 @pytest.mark.parametrize("name", PRESETS)

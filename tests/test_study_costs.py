@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from test_studies import row, study
 from gamedyn.cli import main
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.cli.study import RunJob
+from gamedyn.gan.checkpoints import save_step
 from gamedyn.gan.data import cifar10
 from gamedyn.gan.studies import STUDIES, Method, Study, measuring
-from gamedyn.gan.studies.costs import Costs, StepCost, jobs_to_time, read_costs
+from gamedyn.gan.studies.costs import Costs, StepCost, jobs_to_time, other_rates, read_costs
 from gamedyn.gan.studies.figures import summary
 from gamedyn.gan.studies.measuring import measure_costs, timed_steps, wait_for
-from gamedyn.gan.studies.study import settings_of
+from gamedyn.gan.studies.study import Row, settings_of
 from gamedyn.gan.studies.sweep import append
 from gamedyn.gan.studies.tables import costs_table, table
 from gamedyn.plotting.studies import score_curves
@@ -28,12 +30,12 @@ from gamedyn.plotting.studies import score_curves
 NOTE = "steps times the seconds of one step measured alone on H100"
 
 
-def costs(own: Study, *seconds: float) -> Costs:
-    """Costs of a study's methods in order, as measured before any run."""
+def costs(own: Study, *seconds: float, rows: Sequence[Row] = ()) -> Costs:
+    """Costs of a study's methods in order, as measured after some runs."""
     return Costs(
         {
             job.method: StepCost(spent, 2.0 * (job.config.optimizer == "acgd"), 0, settings_of(job.config))
-            for job, spent in zip(jobs_to_time(own, []), seconds, strict=True)
+            for job, spent in zip(jobs_to_time(own, rows), seconds, strict=True)
         },
         steps=70,
         environment={"device": "H100", "processor": "Xeon"},
@@ -124,8 +126,40 @@ def test_the_run_to_time_is_a_finished_one_at_the_chosen_rate() -> None:
     rows = [row(pilots[0], 9.0), row(pilots[1], 5.0)]  # the second rate is better
     reported = [job for job in own.jobs(rows) if not job.pilot]
     assert jobs_to_time(own, rows) == [reported[0], pilots[2]]
-    rows += [row(reported[0], 9.0, failure="step 7: diverged"), row(reported[1], 9.0)]
-    assert jobs_to_time(own, rows)[0] == reported[1]
+    rows += [row(job, 9.0) for job in reported]
+    assert jobs_to_time(own, rows)[0] == reported[0]
+    assert jobs_to_time(own, rows, {reported[1].key})[0] == reported[1], "its checkpoint is at hand"
+
+
+def test_a_rate_that_the_runs_have_not_is_said() -> None:
+    own = study()
+    pilots = own.jobs()
+    rows = [row(pilots[0], 9.0), row(pilots[1], 5.0)]
+    before, after = costs(own, 0.5, 1.0), costs(own, 0.5, 1.0, rows=rows)
+    reported = [row(job, 9.0) for job in own.jobs(rows) if not job.pilot]
+    (said,) = other_rates(before, reported)
+    assert said.startswith(f"a step of 'ACGD' was timed at lr 0.001, its runs have {pilots[1].config.lr:g}: ")
+    assert other_rates(after, reported) == other_rates(before, []) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "said"),
+    [("H100", 4, "H100"), ("cpu", 1, "1 thread of Xeon"), ("cpu", 2, "2 threads of Xeon")],
+)
+def test_the_machine_is_named_with_the_threads_of_a_processor(device: str, threads: int, said: str) -> None:
+    environment = {"device": device, "processor": "Xeon", "threads": threads}
+    assert Costs({}, 1, environment).note.endswith(f" alone on {said}")
+
+
+def test_a_checkpoint_of_other_networks_is_one_line(quick: None, tmp_path: Path) -> None:
+    own = study(rates=())
+    job, *_ = own.jobs()
+    save_step(tmp_path, 3, {"generator": {}}, keep=1)
+    with pytest.raises(
+        ValueError, match=r"is of another run: RuntimeError: .*; move that folder away"
+    ) as caught:
+        measure_costs([job], make_stepper, {job.key: tmp_path})
+    assert "\n" not in str(caught.value)
 
 
 def test_the_table_of_costs_counts_in_steps_of_adam() -> None:

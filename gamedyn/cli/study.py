@@ -94,16 +94,18 @@ class StudyCommand:
         from gamedyn.atomic import check_writable
         from gamedyn.cli.notes import notes_printed
         from gamedyn.cli.steppers import make_stepper
+        from gamedyn.gan.checkpoints import list_checkpoints
         from gamedyn.gan.studies.costs import COSTS, jobs_to_time
         from gamedyn.gan.studies.measuring import measure_costs
         from gamedyn.gan.studies.tables import costs_table
 
         check_writable(folder / COSTS)  # now, not after all the work
+        runs = {row["run"]: folder / "runs" / row["run"] for row in rows if not row.get("failure")}
+        finished = {name: run for name, run in runs.items() if run.is_dir() and list_checkpoints(run)}
         jobs = [
             replace(job, config=replace(job.config, device=self.device, data_root=self.data_root))
-            for job in jobs_to_time(study, rows)
+            for job in jobs_to_time(study, rows, finished)
         ]
-        finished = {row["run"]: folder / "runs" / row["run"] for row in rows if not row.get("failure")}
         with notes_printed():
             costs = measure_costs(jobs, make_stepper, finished)
         costs.write(folder / COSTS)

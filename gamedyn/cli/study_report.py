@@ -22,6 +22,7 @@ def report(study: Study, rows: Sequence[Row], folder: Path, costs: Costs | None 
         folder: Where the picture goes.
         costs: What steps cost alone; by default they took the seconds of the rows.
     """
+    from gamedyn.gan.studies.costs import other_rates
     from gamedyn.gan.studies.figures import band, ended_well
     from gamedyn.gan.studies.tables import grid, score_name, table
     from gamedyn.plotting.studies import Curve, score_curves
@@ -33,6 +34,10 @@ def report(study: Study, rows: Sequence[Row], folder: Path, costs: Costs | None 
     found = {name: [row for row in own if ended_well(row)] or own for name, own in finished.items() if own}
     if found:
         print(table(study, rows, costs))
+        for said in (
+            [] if costs is None else other_rates(costs, (row for own in found.values() for row in own))
+        ):
+            print(f"note: {said}")
     if study.rates and rows:
         print(f"\n{grid(study, rows)}\n")
     if not found:

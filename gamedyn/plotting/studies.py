@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
 from gamedyn.plotting import style
@@ -67,8 +68,26 @@ def score_curves(
                 panel.plot(places, curve.mean, "--" if curve.dashed else "-", color=tint, label=curve.name)
                 panel.fill_between(places, curve.least, curve.most, color=tint, alpha=0.15, linewidth=0.0)
         panels[0].set(xlabel="generator steps", ylabel=f"{score}, lower is better", yscale="log")
+        panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panels[0].yaxis.set_minor_formatter(FuncFormatter(lambda value, _: some(value)))
         panels[1].set(xlabel=f"minutes of {time}")
         panels[0].legend(title="method (seeds)", fontsize=8.0)
         figure.suptitle(title)
         style.add_caption(figure, caption)
     return figure
+
+
+def some(value: float) -> str:
+    """Label some of the ticks between the powers of ten.
+
+    Args:
+        value: Where a tick is.
+
+    Returns:
+        Its value if that is two, three or five times a power of ten; else nothing.
+
+    Example:
+        >>> some(20.0), some(40.0), some(0.3)
+        ('20', '', '0.3')
+    """
+    return f"{value:g}" if f"{value:.0e}"[0] in "235" else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,11 @@ class Costs:
 
     @property
     def machine(self) -> str:
-        """The accelerator, or the processor."""
-        device = str(self.environment["device"])
-        return str(self.environment["processor"]) if device.startswith("cpu") else device
+        """The accelerator, or the processor with its threads."""
+        device, threads = str(self.environment["device"]), self.environment.get("threads", 1)
+        if not device.startswith("cpu"):
+            return device
+        return f"{threads} thread{'s' * (threads != 1)} of {self.environment['processor']}"
 
     @property
     def note(self) -> str:
@@ -155,20 +157,38 @@ def check_costs(costs: Costs, study: Study, path: Path) -> None:
             )
 
 
-def jobs_to_time(study: Study, rows: Iterable[Row]) -> list[Job]:
+def other_rates(costs: Costs, rows: Iterable[Row]) -> list[str]:
+    """Say which methods were timed at another learning rate than their runs have.
+
+    Args:
+        costs: The costs.
+        rows: Reported runs.
+
+    Returns:
+        A sentence for each: how long a solve is depends on the rate.
+    """
+    rates = {row["method"]: row["settings"]["lr"] for row in rows}
+    return [
+        f"a step of {name!r} was timed at lr {cost.settings['lr']:g}, its runs have {rates[name]:g}: measure "
+        "again with --costs"
+        for name, cost in costs.methods.items()
+        if name in rates and cost.settings["lr"] != rates[name]
+    ]
+
+
+def jobs_to_time(study: Study, rows: Iterable[Row], kept: Collection[str] = ()) -> list[Job]:
     """Name a run of each method whose steps cost what the method's do.
 
     Args:
         study: The study.
         rows: Finished runs.
+        kept: Names of those whose last checkpoint is at hand.
 
     Returns:
-        A reported run where the learning rate is known, a finished one if there is one; else a run at the
+        A reported run where the learning rate is known, one that is kept if there is one; else a run at the
         first rate. In the study's order.
     """
-    rows = list(rows)
-    finished = {row["run"] for row in rows if not row.get("failure")}
     found: dict[str, Job] = {}
-    for job in sorted(study.jobs(rows), key=lambda job: (job.pilot, job.key not in finished)):
+    for job in sorted(study.jobs(rows), key=lambda job: (job.pilot, job.key not in kept)):
         found.setdefault(job.method, job)
     return [found[method.name] for method in study.methods]

@@ -38,7 +38,7 @@ def measure_costs(jobs: Sequence[Job], make_stepper: MakeStepper, finished: Mapp
     Args:
         jobs: A run a method, all on the same device.
         make_stepper: Makes the optimizer from the generator, the discriminator and the settings.
-        finished: Folders of finished runs by their names; those that are not there start afresh.
+        finished: Folders of finished runs by their names; the others start afresh.
 
     Returns:
         What a step costs: of each method the median over blocks of steps.
@@ -60,7 +60,14 @@ def measure_costs(jobs: Sequence[Job], make_stepper: MakeStepper, finished: Mapp
             )
             run = finished.get(job.key)
             if run is not None and run.is_dir() and (state := load_newest(run)) is not None:
-                trainer.load_state_dict(state)
+                try:
+                    trainer.load_state_dict(state)
+                except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+                    reason = " ".join(str(error).split())[:160]
+                    raise ValueError(
+                        f"the newest checkpoint in {run} is of another run: {type(error).__name__}: "
+                        f"{reason}; move that folder away"
+                    ) from error
     starts = {method: trainer.step for method, trainer in trainers.items()}
     seconds: dict[str, list[float]] = {method: [] for method in trainers}
     records: dict[str, list[StepRecord]] = {method: [] for method in trainers}
