@@ -26,8 +26,9 @@ def grids_of_samples(
         The figure.
     """
     across = list(next(iter(rows.values())))
+    longest = max(len(line) for name in rows for line in halves(name))
     with styled():
-        figure = new_figure(2.5 * len(across) + 1.2, 1.02 * len(rows) + 1.2)
+        figure = new_figure(2.5 * len(across) + max(1.2, 0.12 * longest), 1.02 * len(rows) + 1.2)
         panels = figure.subplots(len(rows), len(across), squeeze=False)
         for line, (name, cells) in zip(panels, rows.items(), strict=True):
             for axes, column in zip(line, across, strict=True):
