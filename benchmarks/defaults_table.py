@@ -146,7 +146,8 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
                 kind = "adam" if arm.settings["optimizer"] == "adam" else arm.settings["curvature_batch"]
                 values, colour = arm.at(LAST), colours[arm.settings["lr"]]
                 place = (arm.cost(ways), statistics.mean(values))
-                offset = (6, -10) if "e" in arm.limit else (6, 4)  # tolerances below, limits above
+                below = "e" in arm.limit and not arm.limit.endswith("r")  # limits and relaxed solves above
+                offset = (6, -10) if below else (6, 4)
                 panel.annotate(
                     arm.limit, place, offset, textcoords="offset points", fontsize="x-small", color=colour
                 )
