@@ -193,7 +193,7 @@ def test_residuals_on_a_gpu_are_recomputed_without_tf32(
 def test_a_rival_without_end_is_given_up(
     step: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("CGDs")
+    pytest.importorskip("CGDs")  # a rival, never a dependency; CI installs it
     games, paths, tables = step("step_games"), step("step_path"), step("step_tables")
     monkeypatch.setattr(step("step_rivals"), "PATIENCE", {"cpu": 0.0})
     path = paths.Path(games.GAMES["bilinear"].make(5, 0, None), [1e-2])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from gan_games import FALLBACKS, KINDS, PAIRS, error, made
+from gan_games import FALLBACKS, KINDS, PAIRS, assert_by_structure_as_by_autograd, error, made
 from optim_db import OPTIMIZERS, OptimizerInfo
 from small_game import everyone, game, general
 from test_gan_training import same, start, untimed
@@ -24,7 +24,6 @@ from gamedyn.gan.objective import GANObjective
 from gamedyn.gan.presets import PRESETS
 from gamedyn.gan.runlog import read_log
 from gamedyn.optimizers import ACGD, CGD
-from gamedyn.optimizers.closure import linearise
 
 pytestmark = [
     pytest.mark.gpu,
@@ -82,21 +81,10 @@ def test_steps_are_those_of_the_processor(info: OptimizerInfo, general_sum: bool
 )
 @pytest.mark.parametrize("pair", PAIRS)
 def test_structured_products_are_autograds(pair: str, loss: str, dtype: torch.dtype) -> None:
-    processor, real, latent = made(pair, loss, dtype)
-    ours = on_device(processor)
-    twin, real, latent = copy.deepcopy(ours), real.to(DEVICE), latent.to(DEVICE)
-    x, y = list(ours.generator.parameters()), list(ours.discriminator.parameters())
-    found = ours.on(real, latent).linearise(x, y)
-    assert found is not None
-    assert set(ours.fallbacks) == FALLBACKS.get(pair, set())
-    tx, ty = list(twin.generator.parameters()), list(twin.discriminator.parameters())
-    expected = linearise(twin.on(real, latent)(), tx, ty)
-    bound = 1e-12 if dtype is torch.float64 else 2e-5
-    assert error(found.gradient_x, expected.gradient_x) < bound
-    assert error(found.gradient_y, expected.gradient_y) < bound
-    u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
-    assert error(found.forward(u), expected.forward(u)) < bound
-    assert error(found.backward(v), expected.backward(v)) < bound
+    game, real, latent = made(pair, loss, dtype)
+    assert_by_structure_as_by_autograd(
+        on_device(game), real.to(DEVICE), latent.to(DEVICE), FALLBACKS.get(pair, set())
+    )
 
 
 @pytest.mark.parametrize("part", [1.0, 0.5])

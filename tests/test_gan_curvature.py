@@ -6,7 +6,18 @@ import copy
 
 import pytest
 import torch
-from gan_games import CRITICS, FALLBACKS, PAIRS, Opaque, error, leaky, made, of_critic, twice
+from gan_games import (
+    CRITICS,
+    FALLBACKS,
+    PAIRS,
+    Opaque,
+    assert_by_structure_as_by_autograd,
+    error,
+    leaky,
+    made,
+    of_critic,
+    twice,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,22 +39,7 @@ from gamedyn.optimizers.closure import linearise
 )  # fmt: skip
 @pytest.mark.parametrize("pair", PAIRS)
 def test_linearisation_is_autograds(pair: str, loss: str, dtype: torch.dtype) -> None:
-    game, real, latent = made(pair, loss, dtype)
-    twin = copy.deepcopy(game)
-    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
-    found = game.on(real, latent).linearise(x, y)
-    assert found is not None
-    assert set(game.fallbacks) == FALLBACKS.get(pair, set())
-    tx, ty = list(twin.generator.parameters()), list(twin.discriminator.parameters())
-    expected = linearise(twin.on(real, latent)(), tx, ty)
-    bound = 1e-12 if dtype is torch.float64 else 2e-5
-    for a, b in zip(torch.atleast_1d(found.losses), torch.atleast_1d(expected.losses), strict=True):
-        torch.testing.assert_close(a, b, rtol=bound, atol=bound)
-    assert error(found.gradient_x, expected.gradient_x) < bound
-    assert error(found.gradient_y, expected.gradient_y) < bound
-    u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
-    assert error(found.forward(u), expected.forward(u)) < bound
-    assert error(found.backward(v), expected.backward(v)) < bound
+    assert_by_structure_as_by_autograd(*made(pair, loss, dtype), FALLBACKS.get(pair, set()))
 
 
 @pytest.mark.parametrize("pair", ["the DCGAN", "ReLU | BatchNorm in training", "crops | means"])

@@ -122,16 +122,7 @@ class Trainer:
             ValueError: If every checkpoint of the run is damaged, or the newest is of another run.
             OSError: If a file cannot be written.
         """
-        if (state := load_newest(self.folder)) is not None:
-            try:
-                self.load_state_dict(state)
-            except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-                reason = " ".join(str(error).split())[:160]
-                raise ValueError(
-                    f"the newest checkpoint in {self.folder} is of another run: {type(error).__name__}: "
-                    f"{reason}; start again with another --out"
-                ) from error
-        else:
+        if not self.continue_from(self.folder, mend="start again with another --out"):
             torch.manual_seed(self.config.seed + GLOBAL_STREAM)
         record_environment(self.folder, self.device, step=self.step)
         self.generator.train()
@@ -258,6 +249,32 @@ class Trainer:
         log.sync()
         save_step(self.folder, self.step, self.state_dict(), keep=self.config.keep)
         self.saved = self.step
+
+    def continue_from(self, folder: Path, *, mend: str) -> bool:
+        """Take over the newest checkpoint of a folder, if it has one.
+
+        Args:
+            folder: A run's folder.
+            mend: What to do where the checkpoint is of another run, for the message.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ValueError: If every checkpoint in it is damaged, or the newest is of another run.
+        """
+        state = load_newest(folder) if folder.is_dir() else None
+        if state is None:
+            return False
+        try:
+            self.load_state_dict(state)
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise ValueError(
+                f"the newest checkpoint in {folder} is of another run: {type(error).__name__}: {reason}; "
+                f"{mend}"
+            ) from error
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """Give everything that the rest of the run depends on.

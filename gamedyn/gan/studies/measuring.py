@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from gamedyn.divergence import DivergenceError
 from gamedyn.gan.building import MakeStepper, build_trainer
-from gamedyn.gan.checkpoints import load_newest
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import Source, open_source
 from gamedyn.gan.environment import environment
@@ -58,16 +57,8 @@ def measure_costs(jobs: Sequence[Job], make_stepper: MakeStepper, finished: Mapp
                 source=open_once(job.config, sources),
                 score=lambda _: {},  # nothing is scored, so that no extractor is needed
             )
-            run = finished.get(job.key)
-            if run is not None and run.is_dir() and (state := load_newest(run)) is not None:
-                try:
-                    trainer.load_state_dict(state)
-                except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-                    reason = " ".join(str(error).split())[:160]
-                    raise ValueError(
-                        f"the newest checkpoint in {run} is of another run: {type(error).__name__}: "
-                        f"{reason}; move that folder away"
-                    ) from error
+            if job.key in finished:
+                trainer.continue_from(finished[job.key], mend="move that folder away")
     starts = {method: trainer.step for method, trainer in trainers.items()}
     seconds: dict[str, list[float]] = {method: [] for method in trainers}
     records: dict[str, list[StepRecord]] = {method: [] for method in trainers}
