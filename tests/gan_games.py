@@ -235,6 +235,45 @@ def viewed(x: Tensor) -> Tensor:
     return functional.relu(x.view(-1, 6), inplace=True) + x
 
 
+def shifted(x: Tensor) -> Tensor:
+    old = x
+    x += 1.0
+    x -= torch.tanh(x).sum(1, keepdim=True)
+    return functional.relu(x) + old
+
+
+def doubled(x: Tensor) -> Tensor:
+    old = x
+    x *= 2.0
+    return functional.relu(x) + old
+
+
+def halved(x: Tensor) -> Tensor:
+    view = x.unsqueeze(1)
+    x /= 2.0
+    return functional.relu(x) + view[:, 0]
+
+
+def skipping(x: Tensor) -> Tensor:
+    old = x
+    x += torch.tanh(x)
+    x = 0.5 * functional.relu(x)
+    x += old
+    return x
+
+
+def assigned(x: Tensor) -> Tensor:
+    """Augmented assignments that nobody else sees."""
+    sizes = x.shape
+    x += torch.tanh(x)
+    x *= 0.5
+    x = x.view(sizes[0], 2, 3)
+    x -= 0.1
+    x = (2.0 * torch.sigmoid(x.flatten(1))).add_(x.reshape(-1, 6))
+    x /= 2.0
+    return x
+
+
 CRITICS: dict[str, Callable[[], nn.Module]] = {
     "hooks": hooked,
     "parametrised": lambda: nn.Sequential(
@@ -245,6 +284,11 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     ),
     "overwritten": lambda: Body(overwriting),
     "overwritten view": lambda: Body(viewed),
+    "shifted": lambda: Body(shifted),
+    "doubled": lambda: Body(doubled),
+    "halved view": lambda: Body(halved),
+    "skipping": lambda: Body(skipping),
+    "assigned": lambda: Body(assigned),
     "overwriting": lambda: Body(lambda x: functional.leaky_relu(x, 0.1, inplace=True)),
     "padding by ones": lambda: Body(lambda x: functional.pad(x, (1, 1), "constant", 1.0), after=8),
     "rounding": lambda: Body(lambda x: x + torch.div(x, 2, rounding_mode="floor")),
@@ -261,6 +305,19 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     "called twice": lambda: twice(),
     "a container's own code": lambda: reordered(),
 }
+REASONS = {
+    "hooks": "has hooks",
+    "computed weight": "has hooks",
+    **dict.fromkeys(
+        ["overwritten", "overwritten view", "shifted", "doubled", "halved view", "skipping"], "overwrites"
+    ),
+    "padding by ones": "anything but zeros",
+    "rounding": "no rule for div",
+    "an unused layer": "not its last layer's",
+    "a view as attribute": "the attribute data",
+    "BatchNorm, then no rule": "the attribute 0.2.weight",
+}
+"""Why the discriminator falls back, where it does."""
 
 
 def reordered() -> nn.Module:

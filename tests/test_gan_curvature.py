@@ -10,6 +10,7 @@ from gan_games import (
     CRITICS,
     FALLBACKS,
     PAIRS,
+    REASONS,
     Opaque,
     assert_by_structure_as_by_autograd,
     error,
@@ -156,7 +157,10 @@ def assert_autograds(game: GANObjective, real: Tensor, latent: Tensor) -> None:
 @pytest.mark.parametrize("critic", CRITICS)
 def test_unusual_critics_have_autograds_numbers(critic: str, loss: str) -> None:
     torch.manual_seed(0)
-    assert_autograds(*of_critic(CRITICS[critic](), loss))
+    game, real, latent = of_critic(CRITICS[critic](), loss)
+    assert_autograds(game, real, latent)
+    assert set(game.fallbacks) == ({"discriminator"} if critic in REASONS else set()), game.fallbacks
+    assert REASONS.get(critic, "") in game.fallbacks.get("discriminator", "")
 
 
 def test_a_network_may_change_between_steps() -> None:

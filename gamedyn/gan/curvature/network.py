@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from gamedyn.gan.curvature.computed import pulled, pushed
+from gamedyn.gan.curvature.overwriting import IN_PLACE, refuse_overwriting
 from gamedyn.gan.curvature.rule import Change, LinearMap, Maybe, Rule, UnsupportedError, plus
 from gamedyn.gan.curvature.trace import (
     COMMUTATIVE,
@@ -93,10 +93,13 @@ class LinearisedNetwork:
             args = fx.map_arg(node.args, values.__getitem__)
             kwargs = fx.map_arg(node.kwargs, values.__getitem__)
             moving = [source for source in node.all_input_nodes if source in slots]
+            target = IN_PLACE.get(node.target, node.target)
+            if target is not node.target and node.args[0] in slots:
+                refuse_overwriting(node, modules, values)
             if node.op == "call_module":
                 module = modules[str(node.target)]
                 if getattr(module, "inplace", False):
-                    _refuse_overwriting(moving[0], modules)
+                    refuse_overwriting(node, modules, values)
                 rule = rule_for_module(module)
                 image = rule.forward(args[0])
                 if isinstance(rule, LinearMap) and (image.dim() == 0 or len(image) != len(value)):
@@ -111,18 +114,16 @@ class LinearisedNetwork:
                 values[node] = node.target(*args, **kwargs)
                 if isinstance(values[node], Tensor):
                     raise UnsupportedError(f"no rule for {node.target} of no tensor")
-            elif is_sum(node.target, args, kwargs):
-                if node.target == "add_":
-                    _refuse_overwriting(cast("fx.Node", node.args[0]), modules)
+            elif is_sum(target, args, kwargs):
                 record(node, list(node.args), None, args[0] + args[1])
             elif len(moving) == 1:
                 if len(args) == 2 and not isinstance(args[0], Tensor):  # 0.5 * a
-                    args = args[::-1] if node.target in COMMUTATIVE else args
+                    args = args[::-1] if target in COMMUTATIVE else args
                 if kwargs.get("inplace", False) or any(arg is True for arg in args[1:]):
-                    _refuse_overwriting(moving[0], modules)
-                rule = rule_for_call(node.target, args, kwargs)
+                    refuse_overwriting(node, modules, values)
+                rule = rule_for_call(target, args, kwargs)
                 image = rule.forward(args[0])
-                if isinstance(rule, LinearMap) and not keeps_samples(node.target, args, kwargs, image):
+                if isinstance(rule, LinearMap) and not keeps_samples(target, args, kwargs, image):
                     rule.mixes_samples = True
                 record(node, moving, rule, image)
             else:
@@ -250,19 +251,6 @@ class LinearisedNetwork:
             moved = call.rule.cotangent_dot(bars[slot], own, dots[source], given)
             bar_dots[source] = plus(bar_dots[source], moved)
         return bar_dots[0], result
-
-
-def _refuse_overwriting(source: fx.Node, modules: Mapping[str, nn.Module]) -> None:
-    """Refuse a layer that works in place on a value which something else may read."""
-    if source.op == "placeholder" or len(source.users) > 1:
-        raise UnsupportedError("a layer that overwrites a value which is used elsewhere")
-    own = modules.get(str(source.target)) if source.op == "call_module" else None
-    fresh = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
-    if source.target is not operator.add and not isinstance(
-        own, (*fresh, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
-    ):
-        for earlier in source.all_input_nodes:  # which the value may be a view of
-            _refuse_overwriting(earlier, modules)
 
 
 def _gather(into: dict[int, Tensor], rule: Rule, parts: Sequence[Maybe]) -> None:

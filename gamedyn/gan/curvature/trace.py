@@ -33,6 +33,7 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
     """
     refuse_untraceable(module)
     root = nn.Sequential(module)  # in a container even a lone layer stays one
+    modules = dict(root.named_modules(remove_duplicate=False))  # a layer that is used twice is named twice
     layers = _in_sequence(root)
     if layers is not None:
         graph = fx.Graph()
@@ -40,10 +41,10 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         for name in layers:
             last = graph.call_module(name, (last,))
         graph.output(last)
-        return graph, dict(root.named_modules())
+        return graph, modules
     try:
         with torch.enable_grad():  # as a forward pass that is to be differentiated; contexts show against it
-            return Tracer().trace(root), dict(root.named_modules())
+            return Tracer().trace(root), modules
     except UnsupportedError:
         raise
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
@@ -78,8 +79,34 @@ def is_hooked(module: nn.Module) -> bool:
     return any(p is not None and p._backward_hooks for p in module._parameters.values())
 
 
+class Proxy(fx.Proxy):
+    """A value of a trace, on which augmented assignment is an operation of its own.
+
+    On fx's own, `h += a` is recorded as `h + a`, so that an older name of `h` would keep the old value.
+    """
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.isub, other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.itruediv, other)
+
+    def _in_place(self, operation: Callable[..., Any], other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
+
+
 class Tracer(fx.Tracer):
     """Trace down to torch's own layers, and to ours that have a rule."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Return the value that a node stands for."""
+        return Proxy(node, self)
 
     def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
         """Record an operation, unless a context that the trace does not show changes what it does.
@@ -119,7 +146,7 @@ def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
     if type(module) is not nn.Sequential:
         return [name]
     layers: list[str] = []
-    for key, part in module._modules.items():  # a layer that is used twice is named twice
+    for key, part in module._modules.items():
         inner = None if part is None else _in_sequence(part, f"{name}.{key}" if name else key)
         if inner is None:
             return None
@@ -234,8 +261,8 @@ _RESHAPES: set[Any] = {
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous"),
 }
 _SCALINGS: set[Any] = {operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div"}
-COMMUTATIVE: set[Any] = {operator.mul, torch.mul}
-_SUMS: set[Any] = {operator.add, operator.iadd, torch.add, "add", "add_"}
+COMMUTATIVE: set[Any] = {operator.mul, torch.mul, operator.add, torch.add}
+_SUMS: set[Any] = {operator.add, torch.add, "add"}
 _SHIFTS: set[Any] = {operator.add, operator.sub, torch.add, torch.sub, "add", "sub"}
 
 
