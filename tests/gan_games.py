@@ -274,11 +274,37 @@ def assigned(x: Tensor) -> Tensor:
     return x
 
 
+class Transposed(nn.Module):
+    """Adds another layer's weight, which it does not own."""
+
+    def __init__(self, other: nn.Linear) -> None:
+        super().__init__()
+        self.other = [other]
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.other[0].weight.T
+
+
+def tied() -> nn.Module:
+    first, second = nn.Linear(2, 6), nn.Linear(6, 2)
+    nn.utils.parametrize.register_parametrization(second, "weight", Transposed(first))
+    return nn.Sequential(first, leaky(), second, leaky(), nn.Linear(2, 1))
+
+
+def half_frozen(half: str, before: int = 2, after: int = 1) -> nn.Module:
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(before, 6))
+    getattr(layer.parametrizations.weight, half).requires_grad_(False)
+    return nn.Sequential(layer, leaky(), nn.Linear(6, after))
+
+
 CRITICS: dict[str, Callable[[], nn.Module]] = {
     "hooks": hooked,
     "parametrised": lambda: nn.Sequential(
         nn.utils.parametrizations.weight_norm(nn.Linear(2, 6)), leaky(), nn.Linear(6, 1)
     ),
+    "frozen length": lambda: half_frozen("original0"),
+    "frozen direction": lambda: half_frozen("original1"),
+    "tied to another layer": lambda: tied(),
     "computed weight": lambda: nn.Sequential(
         nn.utils.spectral_norm(nn.Linear(2, 6)).eval(), leaky(), nn.Linear(6, 1)
     ),

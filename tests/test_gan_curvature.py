@@ -14,9 +14,11 @@ from gan_games import (
     Opaque,
     assert_by_structure_as_by_autograd,
     error,
+    half_frozen,
     leaky,
     made,
     of_critic,
+    tied,
     twice,
 )
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ from gamedyn.gan.curvature import affine
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.scores import derivatives
-from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.losses import LOSSES, Minimax
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers import ACGD, CGD
@@ -138,10 +140,15 @@ def test_frozen_parameters_and_parameters_of_neither_network_take_zeros() -> Non
     assert torch.equal(next(game.discriminator.parameters()), before)
 
 
+def players(game: GANObjective) -> list[list[nn.Parameter]]:
+    networks = game.generator, game.discriminator
+    return [[p for p in network.parameters() if p.requires_grad] for network in networks]
+
+
 def assert_autograds(game: GANObjective, real: Tensor, latent: Tensor) -> None:
     twin = copy.deepcopy(game)
-    x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
-    tx, ty = list(twin.generator.parameters()), list(twin.discriminator.parameters())
+    x, y = players(game)
+    tx, ty = players(twin)
     found = game.on(real, latent).linearise(x, y)
     assert found is not None
     expected = linearise(twin.on(real, latent)(), tx, ty)
@@ -161,6 +168,37 @@ def test_unusual_critics_have_autograds_numbers(critic: str, loss: str) -> None:
     assert_autograds(game, real, latent)
     assert set(game.fallbacks) == ({"discriminator"} if critic in REASONS else set()), game.fallbacks
     assert REASONS.get(critic, "") in game.fallbacks.get("discriminator", "")
+
+
+@pytest.mark.parametrize("half", ["original0", "original1"])
+def test_half_of_a_generators_weight_norm_may_be_frozen(half: str) -> None:
+    torch.manual_seed(0)
+    game, real, latent = of_critic(twice(), "minimax")
+    game.generator = half_frozen(half, 5, 2).double()
+    assert_autograds(game, real, latent)
+    assert game.fallbacks == {}
+
+
+def test_a_weight_computed_from_a_stranger_is_left_to_autograd() -> None:
+    torch.manual_seed(0)
+    game, real, latent = of_critic(nn.Sequential(nn.Linear(2, 6), *tied()[2:]), "minimax")
+    assert_autograds(game, real, latent)
+    assert "no parameters of the network" in game.fallbacks["discriminator"]
+
+
+def test_a_loss_that_reads_a_parameter_is_left_to_autograd() -> None:
+    """Through it the players meet outside of the images."""
+
+    class Scaled(Minimax):
+        def __call__(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+            scale = game.discriminator[0].bias.sum()
+            return super().__call__(scale * real_scores, scale * fake_scores)
+
+    torch.manual_seed(0)
+    game, real, latent = of_critic(nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1)), "minimax")
+    game = GANObjective(game.generator, game.discriminator, Scaled())
+    assert game.on(real, latent).linearise(*players(game)) is None
+    assert "reads parameters" in game.fallbacks["loss"]
 
 
 def test_a_network_may_change_between_steps() -> None:

@@ -90,8 +90,8 @@ class GANClosure:
             y: Player 1's parameters, of the discriminator.
 
         Returns:
-            The linearisation; None for a loss that is not separable, under autocast, without parameters, or
-            where a player owns anything but parameters of its own network.
+            The linearisation; None for a loss that is not separable or reads parameters, under autocast,
+            without parameters, or where a player owns anything but parameters of its own network.
         """
         game = self._objective
         if not x or not y:  # one player is frozen as a whole: nothing is coupled
@@ -120,7 +120,7 @@ class GANClosure:
                 same.enter_context(frozen_running_statistics(network))
             yield
 
-    def _linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation:
+    def _linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation | None:
         """Evaluate the game once by the structure of its networks."""
         game = self._objective
         generator = game.linearised_generator(self._batch.latent, x)
@@ -128,8 +128,11 @@ class GANClosure:
         real = Real(game, self._real, y)
         discriminator = game.linearised_discriminator(seen, y)
         fake = discriminator.output if isinstance(discriminator, LinearisedNetwork) else discriminator.scores
-        losses = game.loss(real.scores, fake)
+        with torch.enable_grad():
+            losses = game.loss(real.scores, fake)
         players = losses if isinstance(losses, tuple) else (losses,)
+        if game.note_parameters(*players):
+            return None
 
         mixed = any(
             not isinstance(network, LinearisedNetwork) or network.mixes_samples

@@ -41,14 +41,15 @@ class GANObjective:
     weight normalisation), batch and group normalisation, ReLU, LeakyReLU, tanh, sigmoid, softplus, gated
     nonlinearities, dropout, nearest and subpixel upsampling, average and max pooling, reshaping, padding,
     cropping, residual sums. Of gamedyn's own networks that leaves out conditional ones and LayerNorm. Any
-    other network falls back to autograd by itself, and `fallbacks` says why; the numbers are the same.
+    other network falls back to autograd by itself, and `fallbacks` says why; the numbers are the same. A
+    network must not read the other's parameters.
 
     Args:
         generator: Player 0, from latent vectors to samples.
         discriminator: Player 1, from samples to one score each, of shape `(batch,)` or `(batch, 1)`.
         loss: The game; a loss that couples different samples' scores, or real with fake ones, must say
             `separable = False` and is differentiated by autograd, unless it says `paired = True`: each fake
-            then meets one real sample.
+            then meets one real sample. One that reads parameters is left to autograd too.
         curvature_batch: The fraction of the fakes that products are taken on, in `(0, 1]`; gradients always
             come from the whole batch. A fraction `c` makes a product cost about `c` of a whole one and `K` an
             unbiased estimate of the whole batch's: a step solves a noisier game. On DCGANs the steps of
@@ -215,6 +216,15 @@ class GANObjective:
         )
         return True
 
+    def note_parameters(self, *losses: Tensor) -> bool:
+        """Note that losses of cut-off scores which can be differentiated still read parameters; say whether."""
+        if not any(loss.requires_grad for loss in losses):
+            return False
+        self.fallbacks["loss"] = (
+            f"{type(self.loss).__name__} reads parameters: the game is differentiated by autograd as a whole"
+        )
+        return True
+
     def note_part(self, *maps: ImageMap | MixedDerivative) -> None:
         """Note why products on a part of the fakes cost as much as on all, where they do."""
         self.fallbacks.pop("curvature_batch", None)
@@ -230,7 +240,11 @@ class GANObjective:
         buffers = [buffer.clone() for buffer in network.buffers()]
         drawn = GeneratorStates(value.device)
         try:
-            return LinearisedNetwork(*self._traces[name](network), value)
+            found = LinearisedNetwork(*self._traces[name](network), value)
+            own = {id(parameter) for parameter in network.parameters()}
+            if any(id(source) not in own for weight in found.computed for source in weight.sources):
+                raise UnsupportedError("a weight computed from tensors that are no parameters of the network")
+            return found
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
             self.fallbacks[name] = str(error)
             self._refused[name] = key

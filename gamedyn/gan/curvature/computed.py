@@ -26,7 +26,7 @@ class ComputedWeight:
         with torch.enable_grad():
             weight: Tensor = layer.weight  # type: ignore[assignment]
         self.value = weight.detach()
-        self.sources: list[Tensor] = list(layer.parametrizations.weight.parameters())  # type: ignore[union-attr]
+        self.sources = leaves(weight)  # a parametrisation may read what is not registered in it
         self._map = AutogradGenerator(lambda _: weight, self.value, self.sources)
 
     def push(self, tangents: Mapping[int, Tensor]) -> Tensor | None:
@@ -41,6 +41,34 @@ class ComputedWeight:
     def pull(self, cotangent: Tensor) -> dict[int, Tensor]:
         """Return the sources' cotangents of the weight's."""
         return self._map.pull(cotangent.to(self.value.dtype)) if self._map.moves else {}
+
+
+def leaves(value: Tensor) -> list[Tensor]:
+    """List what a tensor's graph begins with.
+
+    Args:
+        value: The tensor.
+
+    Returns:
+        The tensors without a graph of their own that it can be differentiated in.
+
+    Example:
+        >>> one, two = torch.ones(2, requires_grad=True), torch.ones(2)
+        >>> leaves((one + two) * one)
+        [tensor([1., 1.], requires_grad=True)]
+    """
+    if value.grad_fn is None:
+        return [value] if value.requires_grad else []
+    waiting, known = [value.grad_fn], {value.grad_fn}
+    found: list[Tensor] = []
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        earlier = {source for source, _ in node.next_functions if source is not None} - known
+        known |= earlier
+        waiting += earlier
+    return found
 
 
 def is_parametrised(layer: nn.Module) -> bool:
