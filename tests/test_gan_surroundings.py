@@ -133,6 +133,61 @@ def test_hooks_are_left_to_autograd_while_they_last(everywhere: bool) -> None:
     assert not game.fallbacks
 
 
+class Keeping(nn.Module):
+    """A critic whose forward pass leaves something behind."""
+
+    def __init__(
+        self, keep: Callable[[Keeping, Tensor], Any], activation: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        self.layers, self.keep, self.activation = (
+            nn.ModuleList([nn.Linear(2, 4), nn.Linear(4, 1)]),
+            keep,
+            activation,
+        )
+        self.calls, self.seen, self.features = 0, [], None
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.activation(self.layers[0](x))
+        self.keep(self, x)
+        return self.layers[1](x)
+
+
+def counted(critic: Keeping, value: Tensor) -> None:
+    critic.calls += 1
+
+
+def averaged(critic: Keeping, value: Tensor) -> None:
+    critic.mean = 0.9 * critic.mean + 0.1 * value.detach().mean()
+
+
+@pytest.mark.parametrize("activation", [torch.tanh, torch.sin])
+@pytest.mark.parametrize(
+    ("keep", "traced"),
+    [
+        (counted, True),
+        (averaged, False),
+        (lambda critic, value: setattr(critic, "features", value), False),
+        (lambda critic, value: critic.seen.append({"features": (value,)}), False),
+    ],
+)
+def test_a_step_leaves_behind_what_the_forward_pass_does(
+    keep: Callable[[Keeping, Tensor], Any], traced: bool, activation: Callable[[Tensor], Tensor]
+) -> None:
+    game, closure = a_game(nn.Linear(5, 2))
+    game.discriminator = Keeping(keep, activation).double()
+    twin, plain = copy.deepcopy((game, closure))
+    assert_steps_alike(game, closure)
+    plain()
+    critic, expected = game.discriminator, twin.discriminator
+    assert critic.calls == expected.calls
+    assert len(critic.seen) == len(expected.seen)
+    torch.testing.assert_close(critic.features, expected.features)
+    torch.testing.assert_close(critic.mean, expected.mean)
+    assert ("discriminator" in game.fallbacks) == (not traced or activation is torch.sin)
+
+
 def test_one_odd_batch_does_not_cost_the_later_ones_their_speed() -> None:
     generator = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
     game = GANObjective(generator, critic_of(), LOSSES["wgan"])

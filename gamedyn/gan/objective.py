@@ -23,6 +23,7 @@ from gamedyn.gan.curvature.subbatch import FirstColumns, FirstRows, ImageMap, Mi
 from gamedyn.gan.curvature.trace import is_hooked
 from gamedyn.gan.draws import GeneratorStates
 from gamedyn.gan.losses import GANLoss
+from gamedyn.gan.network_state import NetworkState
 from gamedyn.gan.penalties import Penalty
 from gamedyn.gan.penalties.slopes import misleading_layers
 
@@ -217,7 +218,7 @@ class GANObjective:
         return True
 
     def note_parameters(self, *losses: Tensor) -> bool:
-        """Note that losses of cut-off scores which can be differentiated still read parameters; say whether."""
+        """Note that losses of cut-off scores, if they can be differentiated, read parameters; say whether."""
         if not any(loss.requires_grad for loss in losses):
             return False
         self.fallbacks["loss"] = (
@@ -237,7 +238,7 @@ class GANObjective:
         if self._refused.get(name) == key:
             return None
         self.fallbacks.pop(name, None)
-        buffers = [buffer.clone() for buffer in network.buffers()]
+        before = NetworkState(network)
         drawn = GeneratorStates(value.device)
         try:
             found = LinearisedNetwork(*self._traces[name](network), value)
@@ -248,8 +249,8 @@ class GANObjective:
         except (UnsupportedError, ValueError, TypeError, LookupError, RuntimeError) as error:
             self.fallbacks[name] = str(error)
             self._refused[name] = key
-            # the layers before the unknown one have advanced their statistics, and may have dropped out
-            for buffer, before in zip(network.buffers(), buffers, strict=True):
-                buffer.data.copy_(before)  # by `.data`: a graph may hold them
+            # the trace has run the network's own code, and the layers before the unknown one have advanced
+            # their statistics and may have dropped out
+            before.restore()
             drawn.restore()
             return None

@@ -15,6 +15,7 @@ from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.rule import UnsupportedError
 from gamedyn.gan.draws import GeneratorStates
 from gamedyn.gan.models.statistics import frozen_running_statistics
+from gamedyn.gan.network_state import NetworkState
 
 
 class ImageMap(Protocol):
@@ -174,18 +175,14 @@ def repeating(network: nn.Module, value: Tensor) -> Iterator[None]:
 
     Raises:
         UnsupportedError: If it drew random numbers or changed a buffer, and so was another function than in
-            the step's own evaluation; both are put back.
+            the step's own evaluation; all is put back.
     """
-    before = GeneratorStates(value.device)
-    buffers = [buffer.clone() for buffer in network.buffers()]
+    before, state = GeneratorStates(value.device), NetworkState(network)
     with torch.random.fork_rng(before.devices), frozen_running_statistics(network):
         try:
             yield
         finally:
-            same = before.same_as(GeneratorStates(value.device))
-            for buffer, old in zip(network.buffers(), buffers, strict=True):
-                if not torch.equal(buffer, old):
-                    same = False
-                    buffer.data.copy_(old)  # by `.data`: a graph may hold it
+            same = before.same_as(GeneratorStates(value.device)) and state.buffers.are_still_there()
+            state.restore()
     if not same:
         raise UnsupportedError("a network whose evaluations differ")

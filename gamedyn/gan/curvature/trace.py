@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,10 @@ def trace(module: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         return graph, modules
     try:
         with torch.enable_grad():  # as a forward pass that is to be differentiated; contexts show against it
-            return Tracer().trace(root), modules
+            graph = Tracer().trace(root)
+        if any(_holds_proxy(vars(part)) for part in module.modules()):
+            raise UnsupportedError("its forward pass keeps what it computes")
+        return graph, modules
     except UnsupportedError:
         raise
     except Exception as error:  # fx raises whatever the forward pass raises on a proxy
@@ -137,6 +141,15 @@ class Tracer(fx.Tracer):
             Whether it has, or will be refused, a rule of its own.
         """
         return type(m) is GatedLayer or super().is_leaf_module(m, module_qualified_name)
+
+
+def _holds_proxy(value: Any) -> bool:
+    """Whether a value is what a trace stands for, or a container with it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | deque):
+        return any(map(_holds_proxy, value))
+    return isinstance(value, fx.Proxy)
 
 
 def _in_sequence(module: nn.Module, name: str = "") -> list[str] | None:
