@@ -221,6 +221,31 @@ class Body(nn.Module):
         return self.last(self.code(self.first(x)))
 
 
+class Undifferentiable(nn.Module):
+    """A layer that is run without a graph."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(before, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.layer(x)
+
+
+class Unused(nn.Module):
+    """A frozen network that no rule covers, and a parameter that nothing reads."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(before, 6), Opaque(6), nn.Linear(6, after))
+        self.layers.requires_grad_(False)
+        self.unused = nn.Parameter(torch.ones(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
 def hooked() -> nn.Module:
     layer = nn.Linear(2, 6)
     layer.register_forward_hook(lambda module, given, out: 2 * out)
@@ -328,6 +353,11 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     "BatchNorm, then no rule": lambda: nn.Sequential(
         nn.Linear(2, 6), nn.BatchNorm1d(6), Opaque(6), nn.Linear(6, 1)
     ),
+    "samples without channels": lambda: nn.Sequential(
+        nn.Linear(2, 6), nn.Unflatten(1, (2, 3)), nn.MaxPool2d((1, 3)), nn.Flatten(), nn.Linear(2, 1)
+    ),
+    "nothing to differentiate": lambda: Undifferentiable(2, 1),
+    "an unused parameter": lambda: Unused(2, 1),
     "called twice": lambda: twice(),
     "a container's own code": lambda: reordered(),
 }
@@ -341,6 +371,9 @@ REASONS = {
     "rounding": "no rule for div",
     "an unused layer": "not its last layer's",
     "a view as attribute": "the attribute data",
+    "samples without channels": "without a batch axis",
+    "nothing to differentiate": "context",
+    "an unused parameter": "the attribute 0.layers.1.weight",
     "BatchNorm, then no rule": "the attribute 0.2.weight",
 }
 """Why the discriminator falls back, where it does."""

@@ -12,6 +12,8 @@ from gan_games import (
     PAIRS,
     REASONS,
     Opaque,
+    Undifferentiable,
+    Unused,
     assert_by_structure_as_by_autograd,
     error,
     half_frozen,
@@ -170,6 +172,16 @@ def test_unusual_critics_have_autograds_numbers(critic: str, loss: str) -> None:
     assert REASONS.get(critic, "") in game.fallbacks.get("discriminator", "")
 
 
+@pytest.mark.parametrize("loss", ["minimax", "rpgan"])
+@pytest.mark.parametrize("kind", [Undifferentiable, Unused])
+def test_a_generator_that_has_no_gradient_stays(kind: type[nn.Module], loss: str) -> None:
+    torch.manual_seed(0)
+    game, real, latent = of_critic(twice(), loss)
+    game.generator = kind(5, 2).double()
+    assert_autograds(game, real, latent)
+    assert set(game.fallbacks) == {"generator"}
+
+
 @pytest.mark.parametrize("half", ["original0", "original1"])
 def test_half_of_a_generators_weight_norm_may_be_frozen(half: str) -> None:
     torch.manual_seed(0)
@@ -218,6 +230,9 @@ def test_autocast_is_left_to_autograd() -> None:
     x, y = list(game.generator.parameters()), list(game.discriminator.parameters())
     with torch.autocast("cpu", torch.bfloat16):
         assert game.on(real, latent).linearise(x, y) is None
+    assert set(game.fallbacks) == {"autocast"}
+    assert game.on(real, latent).linearise(x, y) is not None
+    assert game.fallbacks == {}
 
 
 @pytest.mark.parametrize("frozen", ["generator", "discriminator"])

@@ -101,7 +101,7 @@ class GANClosure:
             return None
         if game.note_players(x, y, self._real, self._batch.latent):
             return None
-        if torch.is_autocast_enabled(self._batch.latent.device.type):
+        if game.note_autocast(self._batch.latent.device.type):
             return None
         with self._again():
             return self._linearise(x, y)

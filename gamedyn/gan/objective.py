@@ -217,6 +217,17 @@ class GANObjective:
         )
         return True
 
+    def note_autocast(self, device: str) -> bool:
+        """Note that a game under autocast is left to autograd; say whether it is."""
+        enabled = torch.is_autocast_enabled(device)
+        if enabled:
+            self.fallbacks["autocast"] = (
+                "under autocast the game is differentiated by autograd as a whole, its products on all fakes"
+            )
+        else:
+            self.fallbacks.pop("autocast", None)
+        return enabled
+
     def note_parameters(self, *losses: Tensor) -> bool:
         """Note that losses of cut-off scores, if they can be differentiated, read parameters; say whether."""
         if not any(loss.requires_grad for loss in losses):

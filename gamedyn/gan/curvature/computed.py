@@ -40,7 +40,7 @@ class ComputedWeight:
 
     def pull(self, cotangent: Tensor) -> dict[int, Tensor]:
         """Return the sources' cotangents of the weight's."""
-        return self._map.pull(cotangent.to(self.value.dtype)) if self._map.moves else {}
+        return self._map.pull(cotangent.to(self.value.dtype))
 
 
 def leaves(value: Tensor) -> list[Tensor]:

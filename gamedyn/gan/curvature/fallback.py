@@ -26,7 +26,6 @@ class AutogradGenerator:
         self._parameters = list(parameters)
         with torch.enable_grad():
             self._image = scores_alone(network(latent))
-        self.moves = self._image.requires_grad
         self._adjoint: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self.output = self._image.detach()
 
@@ -48,6 +47,8 @@ class AutogradGenerator:
 
     def push(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return the image tangent of a tangent of the parameters."""
+        if not self._image.requires_grad:
+            return torch.zeros_like(self.output)
         cotangent, adjoint = self._graph()
         moving = [
             (pulled, weights[id(parameter)])
@@ -61,6 +62,8 @@ class AutogradGenerator:
 
     def pull(self, image: Tensor) -> dict[int, Tensor]:
         """Return the parameters' cotangents of an image cotangent."""
+        if not self._image.requires_grad:  # computed under no_grad, or of none of them
+            return {}
         gradients = torch.autograd.grad(
             self._image, self._parameters, image, retain_graph=True, allow_unused=True
         )
@@ -86,6 +89,8 @@ class AutogradDiscriminator:
 
     def push(self, dot: Tensor) -> Tensor:
         """Return the scores' tangent as the fakes move."""
+        if not self._scores.requires_grad:
+            return torch.zeros_like(self.scores)
         if self._adjoint is None:
             with torch.enable_grad():
                 cotangent = torch.zeros_like(self._scores, requires_grad=True)
@@ -100,6 +105,8 @@ class AutogradDiscriminator:
 
     def pull(self, bar: Tensor) -> Tensor:
         """Return the fakes' cotangent of one of the scores, the adjoint of `push`."""
+        if not self._scores.requires_grad:
+            return torch.zeros_like(self._fakes)
         return torch.autograd.grad(
             self._scores, self._fakes, bar, retain_graph=True, allow_unused=True, materialize_grads=True
         )[0]
@@ -137,10 +144,14 @@ class AutogradCurvature:
 
     def _differentiate(self, products: bool) -> None:
         self._has_graph = products
+        inputs = [self._fakes, *self._parameters]
+        if not self._scores.requires_grad:  # computed under no_grad
+            self._of_input, *self._of_weights = map(torch.zeros_like, inputs)
+            return
         with torch.enable_grad():
             self._of_input, *self._of_weights = torch.autograd.grad(
                 self._loss(self._scores),
-                [self._fakes, *self._parameters],
+                inputs,
                 create_graph=products,
                 retain_graph=True,
                 allow_unused=True,

@@ -26,7 +26,7 @@ _FRESH_LAYERS = (
 )
 _FRESH_CALLS: set[Any] = {
     *(operator.add, operator.sub, operator.mul, operator.truediv, operator.neg),
-    *(torch.tanh, torch.sigmoid, "tanh", "sigmoid"),
+    *(torch.tanh, torch.sigmoid, torch.clone, "tanh", "sigmoid", "clone"),
 }
 _SIZES: set[Any] = {getattr, "size", "dim"}  # of which a tape knows numbers alone
 

@@ -8,7 +8,7 @@ from typing import Self
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gamedyn.gan.curvature.rule import Change, Maybe, Rule
+from gamedyn.gan.curvature.rule import Change, Maybe, Rule, UnsupportedError
 
 
 class MaxPool(Rule):
@@ -24,6 +24,8 @@ class MaxPool(Rule):
         self.module = module
 
     def forward(self, value: Tensor) -> Tensor:
+        if value.dim() != 4:
+            raise UnsupportedError("max pooling of one sample without a batch axis")
         pool = self.module
         image, self.chosen = functional.max_pool2d(
             value, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, True

@@ -247,12 +247,16 @@ def rule_for_parametrised(module: nn.Module) -> Rule:
     return rule
 
 
-_ACTIVATIONS: dict[Any, Callable[..., Rule]] = {
+_LAYERS: dict[Any, Callable[..., Rule]] = {
     **dict.fromkeys((functional.relu, torch.relu, "relu"), lambda inplace=False: LeakyReLU()),
     functional.leaky_relu: lambda negative_slope=0.01, inplace=False: LeakyReLU(negative_slope),
     **dict.fromkeys((functional.tanh, torch.tanh, "tanh"), lambda: Tanh()),
     **dict.fromkeys((functional.sigmoid, torch.sigmoid, "sigmoid"), lambda: Sigmoid()),
     functional.softplus: lambda beta=1.0, threshold=20.0: Softplus(beta, threshold),
+    functional.dropout: lambda p=0.5, training=True, inplace=False: rule_for_module(
+        nn.Dropout(p).train(training)
+    ),
+    functional.max_pool2d: lambda *args, **kwargs: rule_for_module(nn.MaxPool2d(*args, **kwargs)),
 }
 _LINEAR: set[Any] = {
     functional.pad,
@@ -270,8 +274,8 @@ _LINEAR: set[Any] = {
     *("permute", "transpose", "mean", "sum"),
 }
 _RESHAPES: set[Any] = {
-    *(torch.flatten, torch.unflatten, torch.squeeze, torch.unsqueeze, torch.reshape),
-    *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous"),
+    *(torch.flatten, torch.unflatten, torch.squeeze, torch.unsqueeze, torch.reshape, torch.clone),
+    *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "contiguous", "clone"),
 }
 _SCALINGS: set[Any] = {operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div"}
 COMMUTATIVE: set[Any] = {operator.mul, torch.mul, operator.add, torch.add}
@@ -282,8 +286,8 @@ _SHIFTS: set[Any] = {operator.add, operator.sub, torch.add, torch.sub, "add", "s
 def rule_for_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule:
     """Return the rule of a function or method whose first argument is its only tensor."""
     rest = args[1:]
-    if target in _ACTIVATIONS:
-        return _ACTIVATIONS[target](*rest, **kwargs)
+    if target in _LAYERS:
+        return _LAYERS[target](*rest, **kwargs)
     if target in _RESHAPES:
         return Reshape(lambda value: _call(target, (value, *rest), kwargs))
     if target in _LINEAR:
