@@ -258,18 +258,44 @@ def test_latent_vectors_may_be_trained(kind: Any) -> None:
     assert not torch.equal(latent, before)
 
 
+def wandering() -> tuple[GANObjective, GANClosure]:
+    """A game whose every forward pass draws and moves buffers: running statistics and power iterations."""
+    generator = nn.Sequential(
+        *(nn.Linear(5, 12), nn.BatchNorm1d(12), nn.Unflatten(1, (3, 4))),
+        *(nn.InstanceNorm1d(3, track_running_stats=True), nn.Flatten(), nn.Linear(12, 2)),
+    )
+    first, last = (nn.utils.parametrizations.spectral_norm(nn.Linear(*sizes)) for sizes in ((2, 8), (8, 1)))
+    game, _ = a_game(generator, "minimax")
+    game.discriminator = nn.Sequential(first, nn.Dropout(0.5), nn.Tanh(), last).double()
+    return game, game.on(normal(6, 2), normal(6, 5))
+
+
+def buffers(game: GANObjective) -> list[Tensor]:
+    return [b.clone() for network in (game.generator, game.discriminator) for b in network.buffers()]
+
+
 @every_optimizer
-def test_a_closure_is_the_same_game_each_time_it_is_asked(kind: Any) -> None:
-    """Running statistics advance once, dropout drops alike, and torch's generator goes on as after one."""
-    generator = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
-    critic = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
-    game = GANObjective(generator, critic, LOSSES["wgan"])
-    closure = game.on(normal(6, 2), normal(6, 5))
-    optimizer = kind(generator.parameters(), critic.parameters(), lr=0.0)
-    first = optimizer.step(closure)
-    after = torch.get_rng_state()
+def test_within_a_step_a_closure_is_the_same_game_each_time_it_is_asked(kind: Any) -> None:
+    game, closure = wandering()
+    first = kind(game.generator.parameters(), game.discriminator.parameters(), lr=0.0).step(closure)
+    advanced, after = buffers(game), torch.get_rng_state()
     for _ in range(3):
-        assert optimizer.step(closure) == pytest.approx(first.item(), rel=1e-12)
-    assert int(generator[1].num_batches_tracked) == 1
+        assert closure().item() == pytest.approx(first.item(), rel=1e-12)
+    assert all(map(torch.equal, buffers(game), advanced))
     assert torch.equal(torch.get_rng_state(), after)
-    assert optimizer.step(game.on(normal(6, 2), normal(6, 5))) != first
+
+
+@every_optimizer
+def test_a_closure_of_several_steps_is_another_game_in_each(kind: Any) -> None:
+    """As many games as the plain closure's: running statistics advance with every step, by new masks."""
+    game, closure = wandering()
+    twin = copy.deepcopy(game)
+    optimizer = kind(game.generator.parameters(), game.discriminator.parameters(), lr=0.0)
+    torch.manual_seed(0)
+    losses = [optimizer.step(closure).item() for _ in range(4)]
+    torch.manual_seed(0)
+    again = [twin.on(closure._real, closure._batch.latent)().item() for _ in range(4)]
+    assert losses == pytest.approx(again, rel=1e-12)
+    assert len(set(losses)) == 4
+    for own, plain in zip(buffers(game), buffers(twin), strict=True):
+        torch.testing.assert_close(own, plain, rtol=1e-12, atol=1e-14)

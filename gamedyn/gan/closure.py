@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,7 +27,7 @@ from gamedyn.gan.curvature.subbatch import (
     first_images,
 )
 from gamedyn.gan.draws import GeneratorStates
-from gamedyn.gan.models.statistics import frozen_running_statistics
+from gamedyn.gan.network_state import BufferValues
 from gamedyn.gan.noise import noised
 from gamedyn.gan.penalties import total_penalty, with_draws
 from gamedyn.solvers import Linearisation
@@ -43,8 +43,10 @@ Curvature: TypeAlias = ScoreCurvature | AutogradCurvature | PairedCurvature
 class GANClosure:
     """One batch of a game: a closure, and its linearisation by structure.
 
-    Where an optimizer asks again (`AltGD`), the game is the same: what the networks draw (dropout) is drawn
-    alike, and BatchNorm's running statistics have advanced with the first evaluation.
+    Where an optimizer asks again within a step (`AltGD`), the game is the same: what the networks draw
+    (dropout) is drawn alike, and their buffers, running statistics and power iterations, advance with the
+    first evaluation alone. A gamedyn optimizer says where a step begins; asked by anyone else, all
+    evaluations are those of one step.
 
     Args:
         objective: The game.
@@ -59,7 +61,11 @@ class GANClosure:
         self._batch = batch
         self._real, self._noise = noised(batch, objective.noise)
         self._penalties = with_draws(objective.penalties, self._real)
-        self._drawn: GeneratorStates | None = None
+        self._beginning: tuple[GeneratorStates, list[BufferValues]] | None = None
+
+    def begin_step(self) -> None:
+        """Take the next evaluation for the first of a step."""
+        self._beginning = None
 
     def __call__(self) -> Losses:
         """Evaluate the losses.
@@ -108,17 +114,24 @@ class GANClosure:
 
     @contextmanager
     def _again(self) -> Iterator[None]:
-        """Repeat the first evaluation: what it drew, and no second advance of running statistics."""
-        if self._drawn is None:
-            self._drawn = GeneratorStates(self._batch.latent.device)
+        """Repeat a step's first evaluation: what it drew, from the buffers that it began with."""
+        if self._beginning is None:
+            self._beginning = GeneratorStates(self._batch.latent.device), self._buffers()
             yield
             return
-        with ExitStack() as same:
-            same.enter_context(torch.random.fork_rng(self._drawn.devices))
-            self._drawn.restore()
-            for network in (self._objective.generator, self._objective.discriminator):
-                same.enter_context(frozen_running_statistics(network))
-            yield
+        (drawn, before), now = self._beginning, self._buffers()
+        with torch.random.fork_rng(drawn.devices):
+            drawn.restore()
+            try:
+                for values in before:
+                    values.restore()
+                yield
+            finally:
+                for values in now:
+                    values.restore()
+
+    def _buffers(self) -> list[BufferValues]:
+        return [BufferValues(self._objective.generator), BufferValues(self._objective.discriminator)]
 
     def _linearise(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation | None:
         """Evaluate the game once by the structure of its networks."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gamedyn.divergence import DivergenceError
-from gamedyn.optimizers.closure import Closure, StructuredClosure, evaluate, linearise
+from gamedyn.optimizers.closure import Closure, SteppedClosure, StructuredClosure, evaluate, linearise
 from gamedyn.optimizers.players import (
     Params,
     check_group,
@@ -58,6 +58,8 @@ class Evaluation:
         self.losses: list[Losses] = []
         self.constant = False
         """Whether the losses carry no graph."""
+        if isinstance(closure, SteppedClosure):
+            closure.begin_step()
 
     def __call__(self) -> Losses:
         """Evaluate the losses, carrying their graphs; raise `SkipStep` where one is not finite."""

@@ -21,6 +21,15 @@ class StructuredClosure(Protocol):
         ...
 
 
+@runtime_checkable
+class SteppedClosure(Protocol):
+    """A closure that makes a step's evaluations those of one game, and so must know where steps begin."""
+
+    def begin_step(self) -> None:
+        """Take the next evaluation for the first of a step."""
+        ...
+
+
 _CALLED_BACKWARD = (
     "the closure called backward(): return the loss and leave differentiation to the optimizer, which needs "
     "the graph (no backward() and no zero_grad() inside)"
