@@ -250,8 +250,8 @@ def rule_for_parametrised(module: nn.Module) -> Rule:
 _LAYERS: dict[Any, Callable[..., Rule]] = {
     **dict.fromkeys((functional.relu, torch.relu, "relu"), lambda inplace=False: LeakyReLU()),
     functional.leaky_relu: lambda negative_slope=0.01, inplace=False: LeakyReLU(negative_slope),
-    **dict.fromkeys((functional.tanh, torch.tanh, "tanh"), lambda: Tanh()),
-    **dict.fromkeys((functional.sigmoid, torch.sigmoid, "sigmoid"), lambda: Sigmoid()),
+    **dict.fromkeys((torch.tanh, "tanh"), lambda: Tanh()),
+    **dict.fromkeys((torch.sigmoid, "sigmoid"), lambda: Sigmoid()),
     functional.softplus: lambda beta=1.0, threshold=20.0: Softplus(beta, threshold),
     functional.dropout: lambda p=0.5, training=True, inplace=False: rule_for_module(
         nn.Dropout(p).train(training)
