@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from gan_games import made
 from linear_systems import DTYPES, SPECTRA, DenseCoupling, Poisoned, ZeroSum, general_sum, zero_sum
 from small_game import game, general
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from gamedyn.gan.curvature import precision
+from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers import ACGD, CGD
 from gamedyn.solvers import GeneralSumSystem, Result, ZeroSumSystem, cg, gmres, solve, vectors
 from gamedyn.solvers.scalars import Measure, read
@@ -244,6 +248,44 @@ def test_a_general_sum_step_waits_for_the_checks_too(transfers: Transfers) -> No
     assert report.converged
     assert report.iterations <= 20, "one cycle"
     assert transfers.count - before <= math.ceil(report.iterations / 5) + 10
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [*((loss, options) for loss in ("minimax", "wgan", "non-saturating", "rpgan")
+       for options in ({}, {"precision": "relaxed"}, {"curvature_batch": 0.5})
+       if (loss, *options) != ("rpgan", "curvature_batch"))],
+)  # fmt: skip
+def test_structured_gans_wait_for_nothing(
+    loss: str, options: dict[str, Any], transfers: Transfers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither their linearisation nor their products, on the fakes or a part of them, exact or relaxed."""
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: True)
+    known, real, latent = made("the DCGAN", loss, torch.float32)
+    networks = known.generator, known.discriminator
+    x, y = (list(network.parameters()) for network in networks)
+    u, v = ([torch.randn_like(p) for p in player] for player in (x, y))
+    gan = GANObjective(*networks, known.loss, **options)
+    before = transfers.count
+    found = gan.on(real, latent).linearise(x, y)
+    assert found is not None
+    assert gan.fallbacks == {}
+    products = [(found.forward, found.backward), *([found.relaxed] if found.relaxed else [])]
+    assert len(products) == 1 + ("precision" in options)
+    for forward, backward in products:
+        forward(u)
+        backward(v)
+    assert transfers.count == before
+
+
+def test_a_running_average_without_momentum_reads_its_count(transfers: Transfers) -> None:
+    generator = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6, momentum=None), nn.Linear(6, 2))
+    gan = GANObjective(generator, nn.Linear(2, 1), LOSSES["wgan"])
+    before = transfers.count
+    assert gan.on(torch.randn(7, 2), torch.randn(7, 5)).linearise(
+        list(generator.parameters()), list(gan.discriminator.parameters())
+    )
+    assert transfers.count == before + 1
 
 
 @pytest.mark.parametrize("check_every", [2, 3, 5, 50])
