@@ -6,7 +6,8 @@ import copy
 
 import pytest
 import torch
-from gan_games import CRITICS, KINDS, PAIRS, error, evaluated, made, of_critic
+from gan_critics import CRITICS, of_critic
+from gan_games import KINDS, PAIRS, error, evaluated, made
 from torch import Tensor, nn
 from torch.nn import functional
 

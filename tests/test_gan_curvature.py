@@ -7,25 +7,27 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
-from gan_games import (
+from gan_critics import (
     CRITICS,
-    FALLBACKS,
-    PAIRS,
     REASONS,
-    VARIANTS,
-    Act,
-    Opaque,
     Undifferentiable,
     Unused,
-    assert_by_structure_as_by_autograd,
-    error,
     half_frozen,
-    leaky,
-    made,
     of_critic,
     tied,
     twice,
 )
+from gan_games import (
+    FALLBACKS,
+    PAIRS,
+    Act,
+    Opaque,
+    assert_by_structure_as_by_autograd,
+    error,
+    leaky,
+    made,
+)
+from gan_variants import VARIANTS
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
