@@ -117,8 +117,8 @@ class GANObjective:
         self.auxiliary = auxiliary or AuxiliaryClassifier()
         self._warned = False
         self.fallbacks: dict[str, str] = {}
-        """Why a network (or the loss) is differentiated by autograd, or a part of the fakes costs as much as
-        all of them; empty where neither is so."""
+        """Why a network (or the whole game) is differentiated by autograd, or a part of the fakes costs as
+        much as all of them; empty where neither is so."""
         self._traces = {"generator": Retrace(), "discriminator": Retrace()}
         self._refused: dict[str, tuple[Hashable, ...]] = {}
         if not getattr(loss, "separable", False):
