@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from defaults_cost import cost_of
+
 from gamedyn.plotting import style
 
 HERE = Path(__file__).parent
@@ -64,7 +66,7 @@ class Arm:
             return 1.0
         for way in ways:
             if all(way[name] == self.settings[name] for name in ("curvature_batch", "precision")):
-                return float(way["base"] + way["slope"] * self.iterations)
+                return cost_of(way, self.iterations)
         raise ValueError(f"no cost was measured for {self.name}: run benchmarks/defaults_cost.py")
 
     def within(self, budget: float, cost: float) -> str:

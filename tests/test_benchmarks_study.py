@@ -53,10 +53,14 @@ def test_finished_runs_are_not_run_again(tmp_path):
 def test_a_rows_cost_and_distance_within_a_budget(table, tmp_path, capsys, monkeypatch):
     curve = [[500, 60.0, 1.0, 1000], [1000, 40.0, 2.0, 2000], [1500, 30.0, 3.0, 3000]]
     other = [[500, 64.0, 1.0, 1000], [1000, 44.0, 2.0, 2000], [1500, None, 3.0, 3000]]
-    ways = [{"curvature_batch": 0.25, "precision": "float32", "base": 1.0, "slope": 0.5}]
+    line = {"base": 1.25, "slope": 0.5}
+    known = {"1": 1.5, "2": 2.0, "4": 3.5}
+    ways = [{"curvature_batch": 0.25, "precision": "float32", "adam_steps": known, **line}]
     arm = table.Arm({"optimizer": "acgd", "curvature_batch": 0.25, "precision": "float32"})
     arm.rows = [row(0, curve), row(1, other)]
-    assert arm.cost(ways) == 1.0 + 0.5 * 2.0
+    assert arm.cost(ways) == 2.0
+    assert table.cost_of(ways[0], 3.0) == 2.75, "between two lengths in proportion"
+    assert table.cost_of(ways[0], 6.0) == 1.25 + 0.5 * 6.0, "beyond the longest by the line through all"
     assert arm.at(1500) == [30.0, 100.0], "a run whose samples are not finite counts as 100"
     assert arm.within(1500.0, 2.0) == "52.0 ± 2.8", "half way between 500 and 1,000 steps: 50 and 54"
     assert arm.within(900.0, 2.0) == "–"
