@@ -92,7 +92,9 @@ def runs() -> Iterator[Run]:
         yield from (replace(run, lr=lr) for run in minimax[:3])
     # tighter and looser solves
     yield replace(whole, max_iter=1, curvature_batch=0.125)
-    yield from (replace(tight, curvature_batch=0.25, seed=seed) for seed in (0, 1, 2))
+    for precision in ("float32", "relaxed"):
+        part = replace(tight, curvature_batch=0.25, precision=precision)
+        yield from (replace(part, seed=seed) for seed in (0, 1, 2))
     yield replace(whole, max_iter=5)
     yield from (replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3))
     yield replace(whole, precision="relaxed")
