@@ -31,9 +31,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from environment import environment
 from torch import Tensor, nn
 
-from gamedyn import provenance
 from gamedyn.cli.steppers import make_stepper
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.config import TrainConfig, resolve
@@ -198,6 +198,8 @@ def main() -> None:
     shared = zlib.crc32(str(args.out.resolve()).encode())  # by the processes that write to one file
     claims = Path(tempfile.gettempdir()) / f"gamedyn-defaults-{shared:08x}"
     claims.mkdir(exist_ok=True)
+    where = environment()
+    source = where["commit"] + ("+changes" if where["changed"] else "")
     for run in todo[: args.most]:
         with (claims / run.key).open("w") as claim:
             try:
@@ -208,7 +210,7 @@ def main() -> None:
                 continue
             row = train(run, scores, args.data_root, args.steps)
             row |= {
-                "commit": provenance.commit(),
+                "commit": source,
                 "torch": torch.__version__,
                 "date": time.strftime("%Y-%m-%d %H:%M"),
             }
