@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +46,7 @@ class Arm:
         own = self.settings
         if own["optimizer"] == "adam":
             return ""
-        sign = f"{own['max_iter']}" if own["max_iter"] < 100 else f"{own['rtol']:.0e}".replace("e-0", "e−")
-        return sign + ("r" if own["precision"] == "relaxed" else "")
+        return f"{own['max_iter']}" if own["max_iter"] < 100 else f"{own['rtol']:.0e}".replace("e-0", "e−")
 
     def at(self, step: int) -> list[float]:
         """The distance of each seed at a step, 100 for a run that failed before."""
@@ -132,63 +130,69 @@ def main() -> None:
 
 
 def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
-    """Draw final distance over cost, one panel a loss, one colour a learning rate."""
+    """Draw final distance over cost: a row of panels a loss, a column a learning rate."""
     losses = sorted({arm.settings["loss"] for arm in found}, reverse=True)
-    colours = {1e-4: style.SKY, 5e-4: style.BLUE, 1e-3: style.VERMILLION}
-    colours = {lr: c for lr, c in colours.items() if any(arm.settings["lr"] == lr for arm in found)}
+    rates = sorted({arm.settings["lr"] for arm in found})
+    colours = {"adam": style.BLACK, "float32": style.BLUE, "relaxed": style.VERMILLION}
     markers = {"adam": "X", 1.0: "o", 0.5: "D", 0.25: "s", 0.125: "^"}
     with style.styled():
-        figure = style.new_figure(4.6 * len(losses), 4.2)
-        panels = figure.subplots(1, len(losses), sharey=True, squeeze=False)[0]
-        shown: dict[str, Any] = defaultdict(dict)
-        for panel, loss in zip(panels, losses, strict=True):
-            for arm in found:
-                if arm.settings["loss"] != loss:
-                    continue
-                kind = "adam" if arm.settings["optimizer"] == "adam" else arm.settings["curvature_batch"]
-                values, colour = arm.at(LAST), colours[arm.settings["lr"]]
-                place = (arm.cost(ways), statistics.mean(values))
-                below = "e" in arm.limit and not arm.limit.endswith("r")  # limits and relaxed solves above
-                offset = (6, -10) if below else (6, 4)
-                panel.annotate(
-                    arm.limit, place, offset, textcoords="offset points", fontsize="x-small", color=colour
-                )
-                panel.errorbar(
-                    *place,
-                    yerr=statistics.stdev(values) if len(values) > 1 else None,
-                    marker=markers[kind],
-                    color=colour,
-                    markersize=7,
-                    capsize=3,
-                )
-                shown[kind] = True
-            panel.set(
-                xscale="log",
-                xlabel="cost of one step, in Adam steps",
-                title={"wgan": "Wasserstein loss", "minimax": "minimax loss"}[loss],
+        figure = style.new_figure(3.5 * len(rates) + 1.0, 3.2 * len(losses) + 0.6)
+        panels = figure.subplots(len(losses), len(rates), sharex=True, sharey="row", squeeze=False)
+        shown = set()
+        for arm in found:
+            own = arm.settings
+            panel = panels[losses.index(own["loss"])][rates.index(own["lr"])]
+            adam = own["optimizer"] == "adam"
+            kind, way = ("adam", "adam") if adam else (own["curvature_batch"], own["precision"])
+            values, colour = arm.at(LAST), colours[way]
+            place = (arm.cost(ways), statistics.mean(values))
+            # limits above their markers, tolerances below, so that neighbours keep apart
+            above = "e" not in arm.limit
+            panel.annotate(
+                arm.limit,
+                place,
+                (0, 6 if above else -6),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if above else "top",
+                fontsize="x-small",
+                color=colour,
             )
-            panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-            panel.minorticks_off()
-            panel.set_xlim(0.8, 1.3 * max(arm.cost(ways) for arm in found))
-        panels[0].margins(y=0.1)
-        panels[0].set_ylabel("Fréchet distance after 1,500 steps")
+            spreads = statistics.stdev(values) if len(values) > 1 else None
+            look = {"marker": markers[kind], "color": colour, "markersize": 5.5}
+            panel.errorbar(*place, yerr=spreads, capsize=3, elinewidth=1.0, **look)
+            shown.add((kind, way))
+        for row, loss in zip(panels, losses, strict=True):
+            row[0].set_ylabel("Fréchet distance after 1,500 steps")
+            name = {"wgan": "Wasserstein", "minimax": "minimax"}[loss]
+            for panel, lr in zip(row, rates, strict=True):
+                panel.set(xscale="log", title=f"{name}, learning rate {lr:g}")
+                panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+                panel.minorticks_off()
+                panel.set_xlim(0.8, 1.4 * max(arm.cost(ways) for arm in found))
+                panel.margins(y=0.12)
+        for panel in panels[-1]:
+            panel.set_xlabel("cost of a step, in Adam steps")
+        words = {"adam": "Adam"} | {part: f"ACGD, {name} of the fakes" for part, name in PARTS.items()}
+        order = list(markers)
         handles = [
-            panels[0].plot([], [], color=c, linewidth=4, label=f"lr {lr:g}")[0] for lr, c in colours.items()
+            panels[0][0].plot(
+                [],
+                [],
+                marker=markers[kind],
+                color=colours[way],
+                linestyle="",
+                label=words[kind] + (", relaxed" if way == "relaxed" else ""),
+            )[0]
+            for kind, way in sorted(shown, key=lambda pair: (pair[1] == "relaxed", order.index(pair[0])))
         ]
-        words = {"adam": "Adam", 1.0: "ACGD, all fakes"}
-        words |= {part: f"ACGD, {name} of the fakes" for part, name in PARTS.items() if part < 1.0}
-        handles += [
-            panels[0].plot([], [], marker=m, color=style.GREY, linestyle="", label=words[kind])[0]
-            for kind, m in markers.items()
-            if kind in shown
-        ]
-        panels[-1].legend(handles=handles, loc="lower right")
+        figure.legend(handles=handles, loc="outside upper center", ncols=4)
         style.add_caption(
             figure,
             "CIFAR-10 DCGAN (DIM 32, batch 64, no regulariser): what ACGD's solve costs and what comes out. "
             "Fréchet distance on a small classifier's features, n = 2,000 (not FID). Beside a marker: the "
-            "limit of iterations or the tolerance (r: relaxed precision). Bars: one standard deviation over "
-            "seeds, where there are several. Lower left is better.",
+            "limit of iterations or the tolerance. Bars: one standard deviation over seeds, where there are "
+            "several. Lower left is better.",
         )
     return figure
 

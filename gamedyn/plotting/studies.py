@@ -13,7 +13,7 @@ from gamedyn.plotting import style
 
 CYCLE = (
     *(style.PURPLE, style.BLUE, style.GREEN, style.VERMILLION),
-    *(style.ORANGE, style.SKY, style.GREY, style.BLACK),
+    *(style.ORANGE, style.BLACK, style.SKY, style.GREY),
 )
 
 
@@ -47,7 +47,7 @@ def score_curves(
     time: str = "processor time in steps",
     caption: str = "",
 ) -> Figure:
-    """Draw the scores of methods over generator steps (left) and over time (right).
+    """Draw the scores of methods over generator steps (left) and over time (right, logarithmic).
 
     Args:
         curves: The methods; lines are means, bands span the seeds.
@@ -68,9 +68,10 @@ def score_curves(
                 panel.plot(places, curve.mean, "--" if curve.dashed else "-", color=tint, label=curve.name)
                 panel.fill_between(places, curve.least, curve.most, color=tint, alpha=0.15, linewidth=0.0)
         panels[0].set(xlabel="generator steps", ylabel=f"{score}, lower is better", yscale="log")
-        panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panels[0].yaxis.set_minor_formatter(FuncFormatter(lambda value, _: some(value)))
-        panels[1].set(xlabel=f"minutes of {time}")
+        panels[1].set(xlabel=f"minutes of {time}", xscale="log")  # a method may cost ten times another
+        for axis in (panels[0].yaxis, panels[1].xaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(FuncFormatter(lambda value, _: some(value)))
         panels[0].legend(title="method (seeds)", fontsize=8.0)
         figure.suptitle(title)
         style.add_caption(figure, caption)
