@@ -299,3 +299,16 @@ def test_a_closure_of_several_steps_is_another_game_in_each(kind: Any) -> None:
     assert len(set(losses)) == 4
     for own, plain in zip(buffers(game), buffers(twin), strict=True):
         torch.testing.assert_close(own, plain, rtol=1e-12, atol=1e-14)
+
+
+@every_optimizer
+def test_a_skipped_batch_leaves_no_trace_in_running_statistics(kind: Any) -> None:
+    game, closure = wandering()
+    optimizer = kind(game.generator.parameters(), game.discriminator.parameters(), lr=1e-3)
+    optimizer.step(closure)
+    before = buffers(game)
+    poisoned = normal(6, 5)
+    poisoned[0] = torch.nan
+    optimizer.step(game.on(normal(6, 2), poisoned))
+    assert optimizer.last_step.skipped
+    assert all(map(torch.equal, buffers(game), before))

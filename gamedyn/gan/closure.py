@@ -67,6 +67,12 @@ class GANClosure:
         """Take the next evaluation for the first of a step."""
         self._beginning = None
 
+    def abandon_step(self) -> None:
+        """Put the networks' buffers back: a batch that is NaN must not stay in running statistics."""
+        if self._beginning is not None:
+            for values in self._beginning[1]:
+                values.restore()
+
     def __call__(self) -> Losses:
         """Evaluate the losses.
 

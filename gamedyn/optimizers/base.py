@@ -61,6 +61,11 @@ class Evaluation:
         if isinstance(closure, SteppedClosure):
             closure.begin_step()
 
+    def abandon(self) -> None:
+        """Tell the closure that there is no step."""
+        if isinstance(self._closure, SteppedClosure):
+            self._closure.abandon_step()
+
     def __call__(self) -> Losses:
         """Evaluate the losses, carrying their graphs; raise `SkipStep` where one is not finite."""
         groups = self._optimizer.param_groups
@@ -94,7 +99,8 @@ class GameOptimizer(torch.optim.Optimizer):
     Player 0 minimises. In a zero-sum game (the closure returns one scalar) player 1 maximises it; in a
     general-sum game (the closure returns a tuple) each player minimises its own loss.
 
-    A step whose loss, gradient, product or update is not finite changes nothing, is reported by
+    A step whose loss, gradient, product or update is not finite changes no parameter (a structured closure
+    puts the networks' running statistics back as well; what a plain one has changed stays), is reported by
     `last_step`, and after `max_skips` of them in a row `DivergenceError` is raised. The parameters' `.grad`
     is neither read nor written.
 
@@ -206,6 +212,7 @@ class GameOptimizer(torch.optim.Optimizer):
             with torch.no_grad():
                 report = self._commit(self._propose(evaluation))
         except SkipStep as skip:
+            evaluation.abandon()
             self._skip(str(skip))
         else:
             self._skipped_in_a_row = 0

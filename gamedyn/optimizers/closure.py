@@ -29,6 +29,10 @@ class SteppedClosure(Protocol):
         """Take the next evaluation for the first of a step."""
         ...
 
+    def abandon_step(self) -> None:
+        """Undo what the step's evaluations have changed in the networks: the step is not taken."""
+        ...
+
 
 _CALLED_BACKWARD = (
     "the closure called backward(): return the loss and leave differentiation to the optimizer, which needs "
