@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -180,8 +181,6 @@ def test_a_time_limit_ends_a_run_with_its_checkpoint(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_between_steps_saves_and_resumes_exactly(tmp_path: Path) -> None:
-    import signal
-
     whole = start(tmp_path / "whole")
     whole.run()
     trainer = start(tmp_path / "run")
@@ -203,13 +202,29 @@ def test_an_interrupt_between_steps_saves_and_resumes_exactly(tmp_path: Path) ->
 
 
 def test_the_second_interrupt_acts_at_once() -> None:
-    import signal
-
-    with deferred_interrupts() as interruption:
-        signal.raise_signal(signal.SIGINT)
-        assert interruption.requested
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with deferred_interrupts() as interruption:
             signal.raise_signal(signal.SIGINT)
+            assert interruption.requested
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_sigterm_may_come_twice() -> None:
+    """Pools of processes and batch systems send it again while a run saves; Ctrl-C still acts at once."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with deferred_interrupts() as interruption:
+            for _ in range(3):
+                signal.raise_signal(signal.SIGTERM)
+            assert interruption.requested
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_unknown_devices_are_refused() -> None:

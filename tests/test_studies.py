@@ -261,30 +261,39 @@ def run_until_told(job: Job, folder: Path) -> str:
         deadline = time.monotonic() + 60.0
         while not interruption.requested and time.monotonic() < deadline:
             time.sleep(0.05)
-    (folder / "saved").touch()
+        time.sleep(0.2)  # saving takes a while; to be told again meanwhile changes nothing
+        (folder / "saved").touch()
     raise KeyboardInterrupt
+
+
+def run_beside_an_idle_process(job: Job, folder: Path) -> str:
+    """Stands for the last run of a study, once another process has nothing more to do."""
+    return run_until_told(job, folder) if job.config.lr == 1e-2 else "ended early"
 
 
 SWEEP = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from test_studies import run_until_told, study
+import test_studies
 from gamedyn.gan.studies.sweep import sweep
 if __name__ == "__main__":
     try:
-        sweep(study(), Path({folder!r}), run_until_told, processes=2)
+        sweep(test_studies.study({changes}), Path({folder!r}), test_studies.{run}, processes=2)
     except KeyboardInterrupt:
         sys.exit(7)
 """
 
 
+def begin_sweep(folder: Path, run: str, changes: str = "") -> subprocess.Popen[bytes]:
+    script = folder / "script.py"
+    path = [str(Path(__file__).parent), *sys.path]
+    script.write_text(SWEEP.format(path=path, folder=str(folder / "study"), run=run, changes=changes))
+    return subprocess.Popen([sys.executable, str(script)])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_sweep_lets_its_runs_save(number: int, tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        SWEEP.format(path=[str(Path(__file__).parent), *sys.path], folder=str(tmp_path / "study"))
-    )
-    process = subprocess.Popen([sys.executable, str(script)])
+    process = begin_sweep(tmp_path, "run_until_told")
     deadline = time.monotonic() + 120.0
     while len(list(tmp_path.glob("study/runs/*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -292,6 +301,19 @@ def test_a_stopped_sweep_lets_its_runs_save(number: int, tmp_path: Path) -> None
     assert process.wait(timeout=60) == 7
     assert len(list(tmp_path.glob("study/runs/*/saved"))) == 2
     assert not (tmp_path / "study" / "rows.jsonl").exists()
+
+
+def test_a_stopped_sweep_lets_its_last_run_save_beside_an_idle_process(tmp_path: Path) -> None:
+    """The idle process dies of the signal, and the pool, now broken, tells the run a second time."""
+    methods = "methods=[test_studies.Method('ACGD', {'optimizer': 'acgd'})]"
+    process = begin_sweep(tmp_path, "run_beside_an_idle_process", methods)
+    deadline = time.monotonic() + 120.0
+    wanted = ("study/rows.jsonl", "study/runs/*")
+    while not all(list(tmp_path.glob(name)) for name in wanted) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 7
+    assert len(list(tmp_path.glob("study/runs/*/saved"))) == 1
 
 
 def run_beside_a_kill(job: Job, folder: Path) -> str:

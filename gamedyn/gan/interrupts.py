@@ -18,11 +18,12 @@ class Interruption:
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interruption]:
-    """Turn the first SIGINT or SIGTERM inside the block into a flag; the second acts at once.
+    """Turn the first SIGINT or SIGTERM inside the block into a flag; a second Ctrl-C acts at once.
 
     A step that is cut in the middle has written some parameters and not others; with the flag the
-    loop finishes its step and saves it. Outside the main thread signals cannot be caught and nothing
-    is changed.
+    loop finishes its step and saves it. SIGTERM after SIGTERM is no impatience: pools of processes (since
+    Python 3.12) and batch systems send it again, so it stays a flag. Outside the main thread signals
+    cannot be caught and nothing is changed.
 
     Yields:
         The flag.
@@ -36,7 +37,8 @@ def deferred_interrupts() -> Iterator[Interruption]:
     def request(number: int, frame: FrameType | None) -> None:
         interruption.requested = True
         for signal_number, handler in previous.items():
-            signal.signal(signal_number, handler)
+            if not number == signal_number == signal.SIGTERM:
+                signal.signal(signal_number, handler)
 
     for number in previous:
         signal.signal(number, request)

@@ -120,15 +120,31 @@ def sweep(
                     return rows
                 children.update(multiprocessing.active_children())
                 if any((child.exitcode or 0) < 0 for child in children):  # the pool may notice hours later
+                    end_processes(children)
                     raise ChildProcessError(KILLED)
                 for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                     job = running.pop(future)
                     append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
-        except BrokenProcessPool as error:  # the pool tells the other processes to stop
+        except BrokenProcessPool as error:
+            end_processes(children)
             raise ChildProcessError(KILLED) from error
-        for child in multiprocessing.active_children():
-            child.terminate()  # they save and stop after their step
+        end_processes(children)
     raise KeyboardInterrupt
+
+
+def end_processes(children: set[multiprocessing.process.BaseProcess]) -> None:
+    """Wait until the processes of runs have ended; runs save and stop after their step.
+
+    They are told again and again: a run takes no notice of it twice, and its process, once it is idle, ends
+    only then. A pool of which one process died would wait for the others for ever (Python 3.12 and newer).
+
+    Args:
+        children: The processes; those of the pool that are not among them count, too.
+    """
+    while alive := [child for child in children.union(multiprocessing.active_children()) if child.is_alive()]:
+        for child in alive:
+            child.terminate()
+        multiprocessing.connection.wait([child.sentinel for child in alive], timeout=1.0)
 
 
 def run_alone(run_job: RunJob, job: Job, folder: Path) -> str:
