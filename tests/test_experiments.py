@@ -11,6 +11,7 @@ import pytest
 
 from gamedyn.cli import main
 from gamedyn.experiments import Experiment, Finding, read_catalogue
+from gamedyn.experiments.experiment import fingerprint
 from gamedyn.experiments.page import drawn_by, page, read_record, read_records
 from gamedyn.provenance import commit, processor
 
@@ -62,6 +63,13 @@ def test_a_part_of_another_version_of_the_script_is_done_again(tmp_path: Path) -
         script.write_text(f'"""{header}"""\nSIZE = {size}  # {header}\n')
         Experiment(str(script), "smoke", tmp_path).part("seed0", work)
         assert len(calls) == expected, header  # the header and comments are no part of the code
+
+
+def test_every_python_finds_the_parts_of_another(tmp_path: Path) -> None:
+    """They write out a syntax tree in different words: 3.12 and 3.13 each have their own."""
+    script = tmp_path / "own.py"
+    script.write_text('class A:\n    pass\n\n\ndef f(a, /, b=1, *c):\n    return f"{a}", g(), []\n')
+    assert fingerprint(script).startswith("785ec4d17cf2")
 
 
 def test_a_part_of_another_commit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -218,8 +219,22 @@ def fingerprint(script: Path) -> str:
         return ""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     body = tree.body[1:] if ast.get_docstring(tree, clean=False) is not None else tree.body
-    code = "\n".join(ast.dump(statement) for statement in body)
+    code = "\n".join(map(dumped, body))
     return hashlib.sha256(code.encode()).hexdigest()
+
+
+def dumped(statement: ast.stmt) -> str:
+    """Write out a statement in the same words whatever Python reads it.
+
+    Args:
+        statement: The statement.
+
+    Returns:
+        Its tree as Python 3.11 writes it: 3.12 knows parameters of types, 3.13 leaves empty lists out.
+    """
+    if sys.version_info >= (3, 13):
+        return ast.dump(statement, show_empty=True).replace(", type_params=[]", "")
+    return ast.dump(statement).replace(", type_params=[]", "")
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
