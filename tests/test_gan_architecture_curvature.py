@@ -87,7 +87,7 @@ def assert_plain_closures(game: GANObjective, real: Tensor, latent: Tensor) -> N
         assert not opt.last_step.skipped
     moved = [after.detach() - before for after, before in zip(weights(other), weights(game), strict=True)]
     expected_moves = [after - before for after, before in zip(weights(stepped), weights(game), strict=True)]
-    assert error(moved, expected_moves) < 1e-9
+    assert error(moved, expected_moves) < 1e-8  # of a solve, which magnifies rounding
 
 
 def weights(game: GANObjective) -> list[Tensor]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from optim_db import OptimizerInfo, every_optimizer
 from small_game import game, place, same_bits, snapshot
+from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 
 from gamedyn.optimizers import GameOptimizer
@@ -69,7 +70,7 @@ def play(opt: Optimizer, schedulers: list[Any], closure: Callable[[], Any], step
     return rates
 
 
-def rates_of_sgd(names: tuple[str, ...], lr: float, max_lr: float) -> list[list[float]]:
+def rates_of_sgd(names: tuple[str, ...], lr: float | Tensor, max_lr: float | Tensor) -> list[list[float]]:
     """Return the rates that the same schedulers give to torch's own SGD."""
     p, q = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))
     sgd = torch.optim.SGD([{"params": [p], "lr": lr}, {"params": [q], "lr": max_lr}])
@@ -89,7 +90,10 @@ def test_scheduler(info: OptimizerInfo, names: tuple[str, ...], as_tensor: bool)
         warnings.simplefilter("ignore", UserWarning)  # SequentialLR's own use of epochs
         schedulers = [SCHEDULERS[name](opt) for name in names]
         rates = play(opt, schedulers, value, STEPS)
-        for ours, torchs in zip(rates, rates_of_sgd(names, 0.04, 0.02), strict=True):
+        expected = rates_of_sgd(names, 0.04, 0.02)
+        if as_tensor and names == ("SequentialLR",):  # torch 2.6 forgets where a tensor began
+            expected = rates_of_sgd(names, *(torch.tensor(r, dtype=torch.float64) for r in (0.04, 0.02)))
+        for ours, torchs in zip(rates, expected, strict=True):
             assert ours == pytest.approx(torchs, rel=1e-12)
     assert len({tuple(rate) for rate in rates}) > 1, "the schedule moved"
 

