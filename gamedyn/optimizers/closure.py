@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-from gamedyn.solvers import GradientProduct, Linearisation
+from gamedyn.solvers import GradientProduct, Linearisation, refuse_once_differentiable
 
 Closure: TypeAlias = Callable[[], Tensor | Sequence[Tensor]]
 """Evaluates the game: returns the scalar `f` of a zero-sum game or a tuple with one loss per player."""
@@ -128,9 +128,11 @@ def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Seque
         Gradients, and mixed products by reverse-over-reverse differentiation.
 
     Raises:
+        RuntimeError: If a function on the way is marked `@once_differentiable`.
         TypeError: If a gradient is sparse.
     """
     of_losses = losses if isinstance(losses, tuple) else (losses,)
+    refuse_once_differentiable(*of_losses)
     gradients = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
     if any(derivative.layout is not torch.strided for gradient in gradients for derivative in gradient):
         raise TypeError(

@@ -5,6 +5,7 @@ residual is the true one and whose result is a sentence.
 """
 
 from gamedyn.solvers.cg import cg as cg
+from gamedyn.solvers.double_backward import refuse_once_differentiable as refuse_once_differentiable
 from gamedyn.solvers.engines import ENGINES as ENGINES
 from gamedyn.solvers.engines import ArrayEngine as ArrayEngine
 from gamedyn.solvers.engines import load_engine as load_engine

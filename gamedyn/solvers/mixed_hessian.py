@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from gamedyn.solvers.double_backward import refuse_once_differentiable
 from gamedyn.solvers.vectors import Scaling, Vector, scaled
 
 RELAXED_ERROR = 7e-3
@@ -124,7 +125,11 @@ class MixedHessian:
 
         Returns:
             The operator `D_yx f` at the point where `value` was computed.
+
+        Raises:
+            RuntimeError: If a function on the way is marked `@once_differentiable`.
         """
+        refuse_once_differentiable(value)
         gradients = torch.autograd.grad(
             value, [*x, *y], create_graph=True, allow_unused=True, materialize_grads=True
         )

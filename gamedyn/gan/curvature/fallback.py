@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gamedyn.gan.auxiliary import scores_alone
+from gamedyn.solvers import refuse_once_differentiable
 
 
 class AutogradGenerator:
@@ -32,6 +33,7 @@ class AutogradGenerator:
     def _graph(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return a cotangent of the image and those of the parameters, which depend on it."""
         if self._adjoint is None:
+            refuse_once_differentiable(self._image)
             with torch.enable_grad():
                 cotangent = torch.zeros_like(self._image, requires_grad=True)
                 pulled = torch.autograd.grad(
@@ -92,6 +94,7 @@ class AutogradDiscriminator:
         if not self._scores.requires_grad:
             return torch.zeros_like(self.scores)
         if self._adjoint is None:
+            refuse_once_differentiable(self._scores)
             with torch.enable_grad():
                 cotangent = torch.zeros_like(self._scores, requires_grad=True)
                 pulled = torch.autograd.grad(
@@ -149,8 +152,11 @@ class AutogradCurvature:
             self._of_input, *self._of_weights = map(torch.zeros_like, inputs)
             return
         with torch.enable_grad():
+            loss = self._loss(self._scores)
+            if products:
+                refuse_once_differentiable(loss)
             self._of_input, *self._of_weights = torch.autograd.grad(
-                self._loss(self._scores),
+                loss,
                 inputs,
                 create_graph=products,
                 retain_graph=True,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gamedyn.solvers import refuse_once_differentiable
+
 
 def derivatives(
     loss: Callable[[Tensor], Tensor], scores: Tensor, *, piecewise_linear: bool = False
@@ -23,7 +25,10 @@ def derivatives(
     """
     with torch.enable_grad():
         leaf = scores.detach().clone().requires_grad_(True)
-        (first,) = torch.autograd.grad(loss(leaf), leaf, create_graph=not piecewise_linear)
+        value = loss(leaf)
+        if not piecewise_linear:
+            refuse_once_differentiable(value)
+        (first,) = torch.autograd.grad(value, leaf, create_graph=not piecewise_linear)
         if not first.requires_grad:
             return first.detach(), None
         (second,) = torch.autograd.grad(first.sum(), leaf)
@@ -47,6 +52,8 @@ def mixed_derivatives(loss: Callable[[Tensor, Tensor], Tensor], real: Tensor, fa
     """
     with torch.enable_grad():
         r, f = (scores.detach().clone().requires_grad_(True) for scores in (real, fake))
-        (first,) = torch.autograd.grad(loss(r, f), f, create_graph=True)
+        value = loss(r, f)
+        refuse_once_differentiable(value)
+        (first,) = torch.autograd.grad(value, f, create_graph=True)
         (mixed,) = torch.autograd.grad(first.sum(), r, allow_unused=True, materialize_grads=True)
     return mixed
