@@ -210,6 +210,7 @@ def test_an_error_in_the_closure_passes_through(info: OptimizerInfo) -> None:
 
 
 @every_optimizer
+@pytest.mark.filterwarnings("ignore:nothing moves player 1")
 def test_a_loss_that_is_a_parameter(info: OptimizerInfo) -> None:
     """The returned loss is that before the step, though the step overwrites its memory."""
     x, y = nn.Parameter(torch.tensor(1.0)), ones()

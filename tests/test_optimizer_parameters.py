@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from optim_db import OptimizerInfo, every_optimizer
 from small_game import Pair, everyone, game, general, ones, same_bits, snapshot, state_of
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.utils.checkpoint import checkpoint
 
 
 @every_optimizer
@@ -99,12 +103,48 @@ def test_a_loss_that_misses_a_player(info: OptimizerInfo) -> None:
     (x, y), _ = game()
     before = snapshot((x, y))
     opt = info.build((x, y))
-    opt.step(lambda: (x[0] ** 2).sum() + x[1].sum())
+    with pytest.warns(UserWarning, match="nothing moves player 1, whose"):
+        opt.step(lambda: (x[0] ** 2).sum() + x[1].sum())
     assert not torch.equal(before[0], x[0])
     assert same_bits(before[2:], snapshot((x, y))[2:])
     opt.step(lambda: (torch.zeros((), dtype=torch.float64), y[1].sum()))
     assert torch.equal(before[2], y[0])
     assert (y[1] < before[3]).all()
+
+
+Forms = dict[str, Callable[[nn.Module, nn.Module, Tensor], Any]]
+FROZEN: Forms = {
+    "detached": lambda G, D, z: D(G(z).detach()).mean(),
+    "of a copy": lambda G, D, z: D(copy.deepcopy(G)(z)).mean(),
+    "checkpointed": lambda G, D, z: D(checkpoint(G, z.requires_grad_(), use_reentrant=True)).mean(),
+    "in its own loss": lambda G, D, z: (D(G(z).detach()).mean(), D(G(z)).square().mean()),
+}
+
+
+@every_optimizer
+@pytest.mark.parametrize("form", FROZEN.values(), ids=FROZEN)
+def test_a_player_frozen_by_accident_is_named_once(info: OptimizerInfo, form: Any) -> None:
+    G, D, z = nn.Linear(4, 2), nn.Linear(2, 1), torch.randn(8, 4)
+    before = G.weight.detach().clone()
+    opt = info.build((G.parameters(), D.parameters()))
+    with pytest.warns(
+        UserWarning, match=r"nothing moves player 0, .*detached.*requires_grad_\(False\)"
+    ) as caught:
+        opt.step(lambda: form(G, D, z))
+    assert [warning.filename for warning in caught] == [__file__], "once, and it names who took the step"
+    assert torch.equal(before, G.weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opt.step(lambda: form(G, D, z))
+        copy.deepcopy(opt).step(lambda: form(G, D, z))
+
+
+@every_optimizer
+def test_a_player_frozen_on_purpose_is_not(info: OptimizerInfo) -> None:
+    G, D, z = nn.Linear(4, 2).requires_grad_(False), nn.Linear(2, 1), torch.randn(8, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        info.build((G.parameters(), D.parameters())).step(lambda: D(G(z)).mean())
 
 
 @every_optimizer

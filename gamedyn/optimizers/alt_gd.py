@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
+from gamedyn.optimizers.base import GameOptimizer, Proposal
 from gamedyn.optimizers.closure import differentiate
+from gamedyn.optimizers.evaluation import Evaluation
 from gamedyn.optimizers.gradient import descend, role
 from gamedyn.optimizers.players import Params
 from gamedyn.optimizers.report import SkipStep
@@ -74,7 +75,8 @@ class AltGD(GameOptimizer):
             for player, parameters in enumerate(players):
                 losses = evaluation()
                 own = losses if isinstance(losses, Tensor) else losses[player]
-                gradient = self._reduce(differentiate(own, parameters))
+                found = differentiate(own, parameters)
+                gradient = self._reduce(evaluation.completed(player, found, parameters))
                 point = descend(parameters, gradient, self._learning_rates(player), role(losses, player))
                 if not math.isfinite(absolute_sum(point)):
                     raise SkipStep(f"player {player}'s gradient or update is NaN or infinite")

@@ -5,13 +5,14 @@ import warnings
 from abc import abstractmethod
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gamedyn.divergence import DivergenceError
-from gamedyn.optimizers.closure import Closure, SteppedClosure, StructuredClosure, evaluate, linearise
+from gamedyn.optimizers.closure import Closure
+from gamedyn.optimizers.evaluation import Evaluation, Losses
 from gamedyn.optimizers.players import (
     Params,
     check_group,
@@ -22,11 +23,13 @@ from gamedyn.optimizers.players import (
     refuse_unknown,
 )
 from gamedyn.optimizers.report import SkipStep, StepReport
-from gamedyn.solvers import Linearisation
 from gamedyn.solvers.vectors import Vector, absolute_sum
 
-Losses: TypeAlias = Tensor | tuple[Tensor, ...]
-"""What a closure returned: the scalar of a zero-sum game, or one loss per player."""
+_UNREACHED = (
+    "whose loss depends on none of their trainable parameters: is an output detached, does a checkpoint need "
+    "use_reentrant=False, or are these the parameters of another copy of the network? Where that is meant, "
+    "say so by requires_grad_(False)"
+)
 
 
 @dataclass
@@ -42,55 +45,6 @@ class Proposal:
     points: list[Vector]
     state: list[tuple[Tensor, dict[str, Any]]] = field(default_factory=list)
     report: StepReport = field(default_factory=StepReport)
-
-
-class Evaluation:
-    """The game as a step sees it: evaluates the closure, and remembers what it returned first.
-
-    Args:
-        closure: The game.
-        optimizer: Whose parameters it is a game of.
-    """
-
-    def __init__(self, closure: Closure, optimizer: "GameOptimizer") -> None:
-        self._closure = closure
-        self._optimizer = optimizer
-        self.losses: list[Losses] = []
-        self.constant = False
-        """Whether the losses carry no graph."""
-        if isinstance(closure, SteppedClosure):
-            closure.begin_step()
-
-    def abandon(self) -> None:
-        """Tell the closure that there is no step."""
-        if isinstance(self._closure, SteppedClosure):
-            self._closure.abandon_step()
-
-    def __call__(self) -> Losses:
-        """Evaluate the losses, carrying their graphs; raise `SkipStep` where one is not finite."""
-        groups = self._optimizer.param_groups
-        everyone = [parameter for group in groups for parameter in group["params"]]
-        losses = evaluate(self._closure, everyone, len(self._optimizer.players))
-        self._note(_detached(losses))
-        parts = losses if isinstance(losses, tuple) else (losses,)
-        self.constant = not any(loss.requires_grad for loss in parts)
-        return losses
-
-    def linearised(self, x: list[Tensor], y: list[Tensor]) -> Linearisation:
-        """Linearise the game of two players, by the closure's own way where it has one."""
-        if isinstance(self._closure, StructuredClosure):
-            structured = self._closure.linearise(x, y)
-            if structured is not None:
-                self._note(structured.losses)
-                return structured
-        return linearise(self(), x, y)
-
-    def _note(self, losses: Losses) -> None:
-        self.losses.append(losses)
-        for loss in losses if isinstance(losses, tuple) else (losses,):
-            value = loss.item()
-            if not math.isfinite(value):
-                raise SkipStep(f"the loss is {value}")
 
 
 class GameOptimizer(torch.optim.Optimizer):
@@ -134,6 +88,7 @@ class GameOptimizer(torch.optim.Optimizer):
         self._max_skips = max_skips
         self._skipped_in_a_row = 0
         self._skipped_total = 0
+        self._warned_of_unreached = False
         self._max_lr = max_lr
         self._last_step: StepReport | None = None
         self._players = 0  # until all groups are in
@@ -207,7 +162,8 @@ class GameOptimizer(torch.optim.Optimizer):
                 "a game optimizer needs a closure that returns the loss, opt.step(lambda: loss(...)), "
                 f"got {type(closure).__name__}"
             )
-        evaluation = Evaluation(closure, self)
+        everyone = [parameter for group in self.param_groups for parameter in group["params"]]
+        evaluation = Evaluation(closure, everyone, self._players)
         try:
             with torch.no_grad():
                 report = self._commit(self._propose(evaluation))
@@ -223,6 +179,10 @@ class GameOptimizer(torch.optim.Optimizer):
                 "inference_mode?",
                 stacklevel=3,  # torch wraps every step
             )
+        elif evaluation.unreached and not self._warned_of_unreached:
+            self._warned_of_unreached = True
+            names = " and ".join(f"player {player}" for player in sorted(evaluation.unreached))
+            warnings.warn(f"nothing moves {names}, {_UNREACHED}", stacklevel=3)
         return evaluation.losses[0]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -303,12 +263,13 @@ class GameOptimizer(torch.optim.Optimizer):
         self.defaults.pop("differentiable", None)  # torch's, who would pass it on to every later group
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("_max_lr", "_max_skips", "_skipped_in_a_row", "_skipped_total", "_last_step", "_players")
+        names = (
+            "_max_lr",
+            "_max_skips",
+            "_skipped_in_a_row",
+            "_skipped_total",
+            "_last_step",
+            "_players",
+            "_warned_of_unreached",
+        )
         return {**super().__getstate__(), **{name: getattr(self, name) for name in names}}
-
-
-def _detached(value: Losses) -> Losses:
-    # a loss may be a parameter's own entry, which the step is about to overwrite
-    return (
-        tuple(loss.detach().clone() for loss in value) if isinstance(value, tuple) else value.detach().clone()
-    )

@@ -82,23 +82,23 @@ def differentiate(
     *,
     create_graph: bool = False,
     retain_graph: bool | None = None,
-) -> list[Tensor]:
-    """Return the gradient of a loss, with zeros for parameters that it does not reach.
+) -> list[Tensor | None]:
+    """Return the gradient of a loss, with None for parameters that it does not reach.
 
     Args:
-        loss: A scalar; a constant has a zero gradient.
+        loss: A scalar; a constant reaches nothing.
         parameters: What to differentiate with respect to.
         create_graph: Whether the gradient shall carry a graph of its own.
         retain_graph: Whether to keep the loss's graph; as `create_graph` for None.
 
     Returns:
-        One tensor per parameter.
+        One tensor, or None, per parameter.
 
     Raises:
         RuntimeError: If the loss's graph is gone: the closure called `backward()`, or returned an old loss.
     """
     if not loss.requires_grad or not parameters:
-        return [torch.zeros_like(parameter) for parameter in parameters]
+        return [None for _ in parameters]
     try:
         return list(
             torch.autograd.grad(
@@ -107,13 +107,25 @@ def differentiate(
                 create_graph=create_graph,
                 retain_graph=retain_graph,
                 allow_unused=True,
-                materialize_grads=True,
             )
         )
     except RuntimeError as error:
         if "backward through the graph a second time" in str(error):
             raise RuntimeError(_NO_GRAPH) from error
         raise
+
+
+def filled(gradient: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Return a gradient with zeros in the place of None."""
+    return [
+        torch.zeros_like(parameter) if derivative is None else derivative
+        for derivative, parameter in zip(gradient, parameters, strict=True)
+    ]
+
+
+def is_unreached(gradient: Sequence[Tensor | None]) -> bool:
+    """Say whether a player who has parameters gets no gradient for any of them."""
+    return bool(gradient) and all(derivative is None for derivative in gradient)
 
 
 def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Sequence[Tensor]) -> Linearisation:
@@ -133,7 +145,9 @@ def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Seque
     """
     of_losses = losses if isinstance(losses, tuple) else (losses,)
     refuse_once_differentiable(*of_losses)
-    gradients = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
+    found = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
+    own = found[0][: len(x)], found[-1][len(x) :]
+    gradients = [filled(gradient, [*x, *y]) for gradient in found]
     if any(derivative.layout is not torch.strided for gradient in gradients for derivative in gradient):
         raise TypeError(
             "a gradient is sparse, and torch cannot differentiate it again: build the layer with sparse=False"
@@ -148,6 +162,7 @@ def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Seque
         [derivative.detach() for derivative in g_y],
         GradientProduct(g_x, y),
         GradientProduct(f_y, x),
+        unreached=frozenset(player for player in (0, 1) if is_unreached(own[player])),
     )
 
 

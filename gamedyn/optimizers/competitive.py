@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
+from gamedyn.optimizers.base import GameOptimizer, Proposal
+from gamedyn.optimizers.evaluation import Evaluation
 from gamedyn.optimizers.players import Params
 from gamedyn.optimizers.report import SkipStep, StepReport
 from gamedyn.solvers import (

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gamedyn.optimizers.base import Losses
 from gamedyn.optimizers.closure import differentiate
+from gamedyn.optimizers.evaluation import Losses
 from gamedyn.optimizers.report import SkipStep
 from gamedyn.solvers.vectors import Vector
 
 
-def own_gradients(losses: Losses, players: Sequence[list[Tensor]]) -> list[Vector]:
+def own_gradients(losses: Losses, players: Sequence[list[Tensor]]) -> list[list[Tensor | None]]:
     """Differentiate each player's loss with respect to that player's parameters.
 
     Args:
@@ -20,7 +20,8 @@ def own_gradients(losses: Losses, players: Sequence[list[Tensor]]) -> list[Vecto
         players: The parameters of each player.
 
     Returns:
-        One gradient per player; in a zero-sum game both are of the one scalar.
+        One gradient per player, with None for what its loss does not reach; in a zero-sum game both are of
+        the one scalar.
     """
     if isinstance(losses, Tensor):
         gradient = differentiate(losses, [parameter for player in players for parameter in player])

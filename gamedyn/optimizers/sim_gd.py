@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from gamedyn.optimizers.base import Evaluation, GameOptimizer, Proposal
+from gamedyn.optimizers.base import GameOptimizer, Proposal
+from gamedyn.optimizers.evaluation import Evaluation
 from gamedyn.optimizers.gradient import descend, own_gradients, role
 from gamedyn.optimizers.players import Params
 
@@ -59,7 +60,12 @@ class SimGD(GameOptimizer):
     def _propose(self, evaluation: Evaluation) -> Proposal:
         losses, players = evaluation(), self.players
         points = [
-            descend(parameters, self._reduce(gradient), self._learning_rates(player), role(losses, player))
+            descend(
+                parameters,
+                self._reduce(evaluation.completed(player, gradient, parameters)),
+                self._learning_rates(player),
+                role(losses, player),
+            )
             for player, (parameters, gradient) in enumerate(
                 zip(players, own_gradients(losses, players), strict=True)
             )

@@ -30,6 +30,7 @@ class Linearisation:
         relaxed: The same two maps, cheaper and less accurate (`mixed_hessian.RELAXED_ERROR` relative, as in
             bfloat16), on vectors of the same dtypes. The torch engine then takes most products from them, and
             judges what a solve ends with by the exact ones; the other engines use the exact ones only.
+        unreached: Players whose own loss depends on none of their parameters, as far as that is known.
     """
 
     losses: Tensor | tuple[Tensor, ...]
@@ -38,6 +39,7 @@ class Linearisation:
     forward: Product
     backward: Product
     relaxed: tuple[Product, Product] | None = None
+    unreached: frozenset[int] = frozenset()
 
     def reduced(self, reduce: Reduce) -> "Linearisation":
         """Return the linearisation with its gradients and halves of products combined across processes."""
@@ -52,6 +54,7 @@ class Linearisation:
             through(self.forward),
             through(self.backward),
             None if self.relaxed is None else (through(self.relaxed[0]), through(self.relaxed[1])),
+            self.unreached,
         )
 
     def system(self, scale_x: Scaling, scale_y: Scaling) -> ZeroSumSystem | GeneralSumSystem:
