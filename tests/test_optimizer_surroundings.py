@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import resource
 import weakref
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -91,6 +93,16 @@ def test_grad_scaler(info: OptimizerInfo) -> None:
     reference, value = game(torch.float32)
     info.build(reference).step(value)
     assert same_bits(snapshot(pair), snapshot(reference))
+
+
+@every_optimizer
+def test_every_attribute_may_be_looked_at(info: OptimizerInfo) -> None:
+    """As debuggers, mocks and notebooks do."""
+    opt = info.build(game()[0])
+    names = [name for name, _ in inspect.getmembers(opt)]
+    assert "last_step" in names
+    assert all(hasattr(opt, name) for name in names)
+    assert mock.create_autospec(opt).step is not None
 
 
 @every_optimizer

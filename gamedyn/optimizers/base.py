@@ -23,6 +23,7 @@ from gamedyn.optimizers.players import (
     refuse_unknown,
 )
 from gamedyn.optimizers.report import SkipStep, StepReport
+from gamedyn.optimizers.surroundings import RefuseScaler
 from gamedyn.solvers.vectors import Vector, absolute_sum
 
 _UNREACHED = (
@@ -71,6 +72,8 @@ class GameOptimizer(torch.optim.Optimizer):
         TypeError: For parameters that are not real dense tensors, and for unknown keywords.
         ValueError: For a missing player, a parameter with two owners, a wrong learning rate or option.
     """
+
+    _step_supports_amp_scaling = RefuseScaler()
 
     def __init__(
         self,
@@ -246,15 +249,6 @@ class GameOptimizer(torch.optim.Optimizer):
         """Return one learning rate per trainable parameter of a player."""
         rates = {id(group): current_lr(group["lr"]) for group in self.param_groups}
         return [rates[id(group)] for group, _ in self._owned(player)]
-
-    @property
-    def _step_supports_amp_scaling(self) -> bool:
-        """Refuse an enabled GradScaler, which asks for this attribute before it steps."""
-        raise RuntimeError(
-            "an enabled GradScaler cannot drive a game optimizer, which differentiates the closure itself: "
-            "use bfloat16 autocast inside the closure (its products are right to 0.4 %, so rtol=1e-2), or "
-            "GradScaler(enabled=False)"
-        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "param_groups" in self.__dict__:  # loading into a live optimizer rather than unpickling
