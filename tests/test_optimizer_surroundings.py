@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import resource
+import warnings
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -103,6 +104,34 @@ def test_every_attribute_may_be_looked_at(info: OptimizerInfo) -> None:
     assert "last_step" in names
     assert all(hasattr(opt, name) for name in names)
     assert mock.create_autospec(opt).step is not None
+
+
+@every_optimizer
+def test_several_processes_are_not_synchronised_and_it_says_so(
+    info: OptimizerInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, and not where an optimizer does it."""
+    pair, value = game()
+    opt = info.build(pair)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opt.step(value)
+    for name, answer in (("is_available", True), ("is_initialized", True), ("get_world_size", 2)):
+        monkeypatch.setattr(torch.distributed, name, lambda answer=answer: answer)
+    with pytest.warns(UserWarning, match=r"2 processes train together.*Override _reduce") as caught:
+        opt.step(value)
+    assert [warning.filename for warning in caught] == [__file__]
+
+    class Synchronised(info.cls):  # type: ignore[name-defined,misc]
+        def _reduce(self, vector: list[Tensor]) -> list[Tensor]:
+            return vector
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opt.step(value)
+        Synchronised(*pair).step(value)
+        monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
+        info.build(pair).step(value)
 
 
 @every_optimizer

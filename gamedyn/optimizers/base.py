@@ -23,13 +23,19 @@ from gamedyn.optimizers.players import (
     refuse_unknown,
 )
 from gamedyn.optimizers.report import SkipStep, StepReport
-from gamedyn.optimizers.surroundings import RefuseScaler
+from gamedyn.optimizers.surroundings import RefuseScaler, processes
 from gamedyn.solvers.vectors import Vector, absolute_sum
 
 _UNREACHED = (
     "whose loss depends on none of their trainable parameters: is an output detached, does a checkpoint need "
     "use_reentrant=False, or are these the parameters of another copy of the network? Where that is meant, "
     "say so by requires_grad_(False)"
+)
+
+_PROCESSES = (
+    "and a game optimizer differentiates past DistributedDataParallel: every process steps on its own batch, "
+    "and the players drift apart. Override _reduce, by which gradients and products pass, to average over "
+    "processes, or train in one"
 )
 
 
@@ -91,7 +97,7 @@ class GameOptimizer(torch.optim.Optimizer):
         self._max_skips = max_skips
         self._skipped_in_a_row = 0
         self._skipped_total = 0
-        self._warned_of_unreached = False
+        self._warned: set[str] = set()
         self._max_lr = max_lr
         self._last_step: StepReport | None = None
         self._players = 0  # until all groups are in
@@ -182,10 +188,11 @@ class GameOptimizer(torch.optim.Optimizer):
                 "inference_mode?",
                 stacklevel=3,  # torch wraps every step
             )
-        elif evaluation.unreached and not self._warned_of_unreached:
-            self._warned_of_unreached = True
+        elif evaluation.unreached:
             names = " and ".join(f"player {player}" for player in sorted(evaluation.unreached))
-            warnings.warn(f"nothing moves {names}, {_UNREACHED}", stacklevel=3)
+            self._warn_once("unreached", f"nothing moves {names}, {_UNREACHED}")
+        if processes() > 1 and type(self)._reduce is GameOptimizer._reduce:
+            self._warn_once("processes", f"{processes()} processes train together, {_PROCESSES}")
         return evaluation.losses[0]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -233,7 +240,13 @@ class GameOptimizer(torch.optim.Optimizer):
 
     def _reduce(self, vector: Vector) -> Vector:
         """Combine a gradient or half a product across processes: the identity on one process."""
+        # where each process has a part of every batch, a subclass averages each tensor by `all_reduce`
         return vector
+
+    def _warn_once(self, about: str, text: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            warnings.warn(text, stacklevel=4)  # who called `step`, which torch wraps
 
     def _owned(self, player: int) -> list[tuple[dict[str, Any], Tensor]]:
         """Return a player's trainable parameters, each with its group."""
@@ -264,6 +277,6 @@ class GameOptimizer(torch.optim.Optimizer):
             "_skipped_total",
             "_last_step",
             "_players",
-            "_warned_of_unreached",
+            "_warned",
         )
         return {**super().__getstate__(), **{name: getattr(self, name) for name in names}}
