@@ -239,6 +239,31 @@ def test_half_precision_parameters_run(info: OptimizerInfo, dtype: torch.dtype, 
 
 
 @every_optimizer
+@pytest.mark.parametrize("lr", [1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("general_sum", [False, True], ids=["zero-sum", "general-sum"])
+def test_a_wasserstein_game_in_float16(info: OptimizerInfo, lr: float, general_sum: bool) -> None:
+    """The last bias has no gradient: nothing overflows where one would be divided by it."""
+    torch.manual_seed(0)
+    real, z = torch.randn(8, 2).half(), torch.randn(8, 4).half()
+    half = nn.ModuleList([nn.Linear(4, 2), nn.Linear(2, 1)]).half()
+    exact = copy.deepcopy(half).double()
+    for G, D in (half, exact):
+        opt = info.build((G.parameters(), D.parameters()), lr=lr)
+        for _ in range(3):
+
+            def closure(G: nn.Module = G, D: nn.Module = D) -> Any:
+                fake = D(G(z.to(G.weight.dtype))).mean()
+                value = D(real.to(D.weight.dtype)).mean() - fake
+                return (-fake, -value) if general_sum else value
+
+            opt.step(closure)
+            assert not opt.last_step.skipped, opt.last_step
+    for p, q in zip(half.parameters(), exact.parameters(), strict=True):
+        assert p.dtype is torch.float16
+        torch.testing.assert_close(p.double(), q, rtol=0.05, atol=0.05)
+
+
+@every_optimizer
 def test_memory_layouts(info: OptimizerInfo) -> None:
     """Transposed and channels-last parameters move as contiguous ones do, and keep their strides."""
     torch.manual_seed(0)

@@ -134,7 +134,7 @@ class ACGD(CompetitiveOptimizer):
 def _adapt(
     group: dict[str, Any], lr: float, state: dict[str, Any], gradient: Tensor
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Return one tensor's step sizes and its new state, leaving the old one alone."""
+    """Return one tensor's step sizes, in float32 at least, and its new state, leaving the old one alone."""
     beta = group["beta"]
     innovation = gradient * math.sqrt(1.0 - beta)
     if "step" in state:
@@ -144,12 +144,14 @@ def _adapt(
         step = torch.tensor(1.0)
         root_mean_square = innovation.abs()
     correction = math.sqrt(1.0 - beta ** step.item())
+    # 1/ε is beyond float16, in which a coordinate without a gradient would get an infinite step size
+    wide = root_mean_square.to(torch.promote_types(root_mean_square.dtype, torch.float32))
     if group["scaling"] == "official":
-        size = correction * lr / (root_mean_square + group["eps"])
+        size = correction * lr / (wide + group["eps"])
     else:
-        size = lr / (root_mean_square / correction + group["eps"])
+        size = lr / (wide / correction + group["eps"])
     if group["eps"] == 0.0:  # a coordinate that never had a gradient does not move
-        size = torch.where(root_mean_square > 0.0, size, 0.0)
+        size = torch.where(wide > 0.0, size, 0.0)
     return size, {"step": step, "root_mean_square": root_mean_square}
 
 

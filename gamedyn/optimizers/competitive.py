@@ -115,7 +115,7 @@ class CompetitiveOptimizer(GameOptimizer):
         game = evaluation.linearised(x, y).reduced(self._reduce)
         solver = self._solver()
         rates, state = self._metric([game.gradient_x, game.gradient_y])
-        scales = [_roots(player) for player in rates]
+        scales = [_roots(*player) for player in zip(rates, (x, y), strict=True)]
         system = game.system(*scales)
         solution = solve(
             system,
@@ -177,8 +177,12 @@ def _within_reach(
     return (x, y), f"{solution.result.value} The step was shortened to {_LONGEST:g} gradient steps."
 
 
-def _roots(rates: Scaling) -> list[Tensor | float]:
-    return [rate.sqrt() if isinstance(rate, Tensor) else math.sqrt(rate) for rate in rates]
+def _roots(rates: Scaling, parameters: Sequence[Tensor]) -> list[Tensor | float]:
+    """Return `S = √η` in the parameters' dtypes, which hold the roots of larger numbers than they do."""
+    return [
+        rate.sqrt().to(parameter.dtype) if isinstance(rate, Tensor) else math.sqrt(rate)
+        for rate, parameter in zip(rates, parameters, strict=True)
+    ]
 
 
 def _check(solver: SolverOptions) -> None:
