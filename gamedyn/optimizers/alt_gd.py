@@ -49,6 +49,10 @@ class AltGD(GameOptimizer):
         `step` returns the loss of the first evaluation. If a later player's half is not finite, the earlier
         players' moves are taken back bit for bit.
 
+        What a closure changes besides its loss, it changes once per player: BatchNorm's running statistics
+        advance twice a step. The optimizer sees parameters and no modules, so it cannot hold them still;
+        `gamedyn.gan.objective.GANObjective.on` can, and does.
+
     References:
         Goodfellow et al. (2014), Generative adversarial networks, Algorithm 1.
     """
