@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from small_game import Pair, ones
+from torch import nn
 
 from gamedyn.optimizers import ACGD, CGD, AltGD, GameOptimizer, SimGD
 
@@ -96,6 +97,30 @@ def _players() -> tuple[ErrorInput, ...]:
         ErrorInput(
             "single group", TypeError, "wrap it in a list", make=lambda: ({"params": [ones()]}, [ones()])
         ),
+        ErrorInput(
+            "learning rate for a player",
+            TypeError,
+            r"max_params should be .* got 0\.001: .*lr=1e-3",
+            make=lambda: ([ones()], 1e-3),
+        ),
+        ErrorInput(
+            "modules",
+            TypeError,
+            r"min_params is the module Linear: pass .* net.parameters\(\)",
+            make=lambda: (nn.Linear(1, 1), [ones()]),
+        ),
+        ErrorInput(
+            "sequential modules",
+            TypeError,
+            "max_params is the module Sequential: pass its parameters",
+            make=lambda: ([ones()], nn.Sequential(nn.Linear(1, 1))),
+        ),
+        ErrorInput(
+            "module in a group",
+            TypeError,
+            '"params" is the module Linear',
+            make=lambda: ([{"params": nn.Linear(1, 1)}], [ones()]),
+        ),
         ErrorInput("set", TypeError, "is a set, whose order", make=lambda: ({ones()}, [ones()])),
         ErrorInput("set in a group", TypeError, "sets", make=lambda: ([{"params": {ones()}}], [ones()])),
         ErrorInput("no params key", ValueError, '"params".*lr', make=lambda: ([{"lr": 0.1}], [ones()])),
@@ -142,6 +167,7 @@ def _options() -> tuple[ErrorInput, ...]:
         "infinite": math.inf,
         "text": "0.1",
         "None": None,
+        "True": True,
         "complex": 1j,
         "NaN tensor": torch.tensor(math.nan),
         "negative tensor": torch.tensor(-0.5),
@@ -180,7 +206,8 @@ def _options() -> tuple[ErrorInput, ...]:
         )
     )
     errors += [
-        ErrorInput(f"max_skips {bad}", ValueError, "max_skips", {"max_skips": bad}) for bad in (0, 1.5)
+        ErrorInput(f"max_skips {bad}", ValueError, "max_skips", {"max_skips": bad})
+        for bad in (0, 1.5, True, "3", None)
     ]
     return tuple(errors)
 
@@ -229,6 +256,13 @@ _SOLVER_ERRORS = (
     ),
     *(ErrorInput(f"atol {bad}", ValueError, "Invalid atol", {"atol": bad}) for bad in (-1.0, math.nan)),
     *(
+        ErrorInput(
+            f"{name} of type {type(bad).__name__}", ValueError, f"Invalid {name}: {bad!r}", {name: bad}
+        )
+        for name in ("rtol", "atol", "max_iter", "check_every", "restart")
+        for bad in ("a", None, False, 1j)
+    ),
+    *(
         ErrorInput(f"max_iter {b}", ValueError, "Invalid max_iter", {"max_iter": b})
         for b in (0, -1, 2.5, True)
     ),
@@ -258,6 +292,13 @@ _ADAPTIVE_ERRORS = (
     *(
         ErrorInput(f"eps {bad}", ValueError, "Invalid eps", {"eps": bad})
         for bad in (-1e-8, math.nan, math.inf)
+    ),
+    *(
+        ErrorInput(
+            f"{name} of type {type(bad).__name__}", ValueError, f"Invalid {name}: {bad!r}", {name: bad}
+        )
+        for name in ("beta", "eps")
+        for bad in ("a", None, False, 1j)
     ),
     ErrorInput("scaling", ValueError, "Invalid scaling: 'adam'.*official, paper", {"scaling": "adam"}),
     ErrorInput(

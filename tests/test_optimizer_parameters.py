@@ -264,6 +264,12 @@ def test_a_wasserstein_game_in_float16(info: OptimizerInfo, lr: float, general_s
 
 
 @every_optimizer
+def test_a_parameter_list_is_one_of_parameters(info: OptimizerInfo) -> None:
+    opt = info.build((nn.ParameterList([ones(), ones()]), [{"params": nn.ParameterList([ones()])}]))
+    assert [len(player) for player in opt.players] == [2, 1]
+
+
+@every_optimizer
 def test_memory_layouts(info: OptimizerInfo) -> None:
     """Transposed and channels-last parameters move as contiguous ones do, and keep their strides."""
     torch.manual_seed(0)

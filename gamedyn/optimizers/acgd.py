@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gamedyn.optimizers.competitive import CompetitiveOptimizer, Metric, SolverOptions
 from gamedyn.optimizers.players import Params
+from gamedyn.solvers.options import is_number
 from gamedyn.solvers.vectors import Scaling, Vector
 
 _SCALINGS = ("official", "paper")
@@ -156,9 +157,10 @@ def _adapt(
 
 
 def _check(group: dict[str, Any]) -> None:
-    if not 0.0 <= group["beta"] < 1.0:
-        raise ValueError(f"Invalid beta: {group['beta']} (must be in [0, 1))")
-    if not 0.0 <= group["eps"] < math.inf:
-        raise ValueError(f"Invalid eps: {group['eps']} (must be a finite number >= 0)")
+    beta, eps = group["beta"], group["eps"]
+    if not is_number(beta) or not 0.0 <= beta < 1.0:
+        raise ValueError(f"Invalid beta: {beta!r} (must be a number in [0, 1))")
+    if not is_number(eps) or not 0.0 <= eps < math.inf:
+        raise ValueError(f"Invalid eps: {eps!r} (must be a finite number >= 0)")
     if group["scaling"] not in _SCALINGS:
         raise ValueError(f"Invalid scaling: {group['scaling']!r} (choose one of {', '.join(_SCALINGS)})")

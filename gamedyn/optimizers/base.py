@@ -20,6 +20,7 @@ from gamedyn.optimizers.players import (
     current_lr,
     make_groups,
     refuse_idle,
+    refuse_module,
     refuse_unknown,
 )
 from gamedyn.optimizers.report import SkipStep, StepReport
@@ -92,8 +93,8 @@ class GameOptimizer(torch.optim.Optimizer):
         options: dict[str, bool | None],
     ) -> None:
         refuse_unknown(options, type(self).__name__)
-        if not isinstance(max_skips, int) or max_skips < 1:
-            raise ValueError(f"Invalid max_skips: {max_skips} (must be an integer >= 1)")
+        if not isinstance(max_skips, int) or isinstance(max_skips, bool) or max_skips < 1:
+            raise ValueError(f"Invalid max_skips: {max_skips!r} (must be an integer >= 1)")
         self._max_skips = max_skips
         self._skipped_in_a_row = 0
         self._skipped_total = 0
@@ -137,6 +138,7 @@ class GameOptimizer(torch.optim.Optimizer):
         params = group.get("params", {})
         if isinstance(params, dict):
             raise ValueError(f'a parameter group needs a "params" list, got the keys {sorted(param_group)}')
+        refuse_module(params, 'a group\'s "params"')
         if not isinstance(params, set):  # torch refuses a set by itself
             group["params"] = [params] if isinstance(params, Tensor) else list(params)
         owners = {id(p): known["player"] for known in self.param_groups for p in known["params"]}

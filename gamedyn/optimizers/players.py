@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gamedyn.optimizers.report import SkipStep
 
@@ -141,11 +141,11 @@ def check_lr(lr: object) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError(f"Tensor lr must be 1-element, got shape {tuple(lr.shape)}")
     try:
-        value = float("nan") if isinstance(lr, str) else float(lr)  # type: ignore[arg-type]
+        value = float("nan") if isinstance(lr, str | bool) else float(lr)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         value = float("nan")
     if not 0.0 <= value < float("inf"):
-        raise ValueError(f"Invalid learning rate: {lr} (must be a finite number >= 0)")
+        raise ValueError(f"Invalid learning rate: {lr!r} (must be a finite number >= 0)")
 
 
 def current_lr(lr: float | Tensor) -> float:
@@ -171,6 +171,22 @@ def current_lr(lr: float | Tensor) -> float:
     if not math.isfinite(value):
         raise SkipStep(f"the learning rate is {value}")
     return 0.0 if value < 0.0 else value
+
+
+def refuse_module(params: object, name: str) -> None:
+    """Refuse a network in the place of its parameters.
+
+    Args:
+        params: What was given.
+        name: Under which name.
+
+    Raises:
+        TypeError: If it is a module, unless it is a list of parameters.
+    """
+    if isinstance(params, nn.Module) and not isinstance(params, nn.ParameterList):
+        raise TypeError(
+            f"{name} is the module {type(params).__name__}: pass its parameters, net.parameters()"
+        )
 
 
 def refuse_idle(groups: Iterable[Mapping[str, Any]]) -> None:
@@ -242,6 +258,8 @@ def refuse_unknown(options: Mapping[str, object], owner: str) -> None:
 
 
 def _listed(params: Params, name: str) -> list[Any]:
+    """List what a player was given, or say what to give instead."""
+    refuse_module(params, name)
     if isinstance(params, Tensor | Mapping):
         raise TypeError(
             f"{name} should be an iterable of tensors or group dicts, got {type(params).__name__}: "
@@ -249,4 +267,9 @@ def _listed(params: Params, name: str) -> list[Any]:
         )
     if isinstance(params, set):
         raise TypeError(f"{name} is a set, whose order changes between runs: use a list")
+    if not isinstance(params, Iterable):
+        raise TypeError(
+            f"{name} should be an iterable of tensors, got {params!r}: pass both players' parameters first, "
+            "(G.parameters(), D.parameters(), lr=1e-3), and everything else by keyword"
+        )
     return list(params)
