@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from optim_db import OptimizerInfo, every_optimizer, first_order
+from optim_db import OptimizerInfo, competitive, every_optimizer, first_order
 from small_game import everyone, game, general, ones, same_bits, snapshot, state_of
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @every_optimizer
@@ -169,12 +171,56 @@ def test_an_old_loss_is_refused(info: OptimizerInfo) -> None:
         opt.step(lambda: loss)
     before, state, report = snapshot(pair), state_of(opt), opt.last_step
     # A graph that was differentiated twice is kept: torch itself sees that it is out of date.
-    gone = "modified by an inplace operation" if info.competitive else "compute the loss inside the closure"
-    with pytest.raises(RuntimeError, match=gone):
+    gone = "modified by an inplace operation" if info.competitive else "a second time"
+    with pytest.raises(RuntimeError, match=f"{gone}.* Compute the loss inside the closure") as caught:
         opt.step(lambda: loss)
+    assert isinstance(caught.value.__cause__, RuntimeError)
     assert same_bits(before, snapshot(pair))
     assert same_bits(state, state_of(opt))
     assert opt.last_step == report
+
+
+class Attention(nn.Module):
+    """Takes what the test game gives, by the kernel that torch chooses on a CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        heads = self.first(z).view(-1, 2, 2, 2)
+        return self.last(functional.scaled_dot_product_attention(heads, heads, heads).flatten(1))
+
+
+def plain_kernel(G: nn.Module) -> Callable[[Tensor], Tensor]:
+    return sdpa_kernel(SDPBackend.MATH)(G)
+
+
+# a network, how torch differentiates it once alone, how it does so twice, and what names that
+ONCE: dict[str, tuple[Callable[[], nn.Module], Any, Any, str]] = {
+    "compiled": (
+        lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)),
+        lambda G: torch.compile(G, backend="aot_eager"),
+        lambda G: G,
+        r"call the uncompiled one in the closure",
+    ),
+    "attention": (Attention, lambda G: G, plain_kernel, r"sdpa_kernel\(SDPBackend.MATH\)"),
+}
+
+
+@competitive
+@pytest.mark.parametrize("kind", ONCE)
+def test_what_torch_differentiates_once_is_refused_with_the_mend(info: OptimizerInfo, kind: str) -> None:
+    build, wrong, right, match = ONCE[kind]
+    G, D, z = build(), nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1)), torch.randn(8, 4)
+    opt = info.build((G.parameters(), D.parameters()))
+    before = [parameter.detach().clone() for parameter in G.parameters()]
+    with pytest.raises(RuntimeError, match=match) as caught:
+        opt.step(lambda: D(wrong(G)(z)).mean())
+    assert str(caught.value).startswith(str(caught.value.__cause__).rstrip("."))
+    assert all(map(torch.equal, before, G.parameters()))
+    opt.step(lambda: D(right(G)(z)).mean())
+    assert not opt.last_step.skipped
 
 
 @every_optimizer

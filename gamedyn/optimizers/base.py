@@ -13,6 +13,7 @@ from torch import Tensor
 from gamedyn.divergence import DivergenceError
 from gamedyn.optimizers.closure import Closure
 from gamedyn.optimizers.evaluation import Evaluation, Losses
+from gamedyn.optimizers.mends import mend_of
 from gamedyn.optimizers.players import (
     Params,
     check_group,
@@ -162,7 +163,8 @@ class GameOptimizer(torch.optim.Optimizer):
 
         Raises:
             DivergenceError: After `max_skips` skipped steps in a row.
-            RuntimeError: If the closure called `backward()`.
+            RuntimeError: If the closure called `backward()`, or the loss cannot be differentiated as often as
+                the step needs.
             TypeError: If there is no closure to call, it returned something other than tensors, or a gradient
                 is sparse where it is to be differentiated again.
             ValueError: If a loss is no scalar, there are not as many losses as players, a learning rate has
@@ -181,6 +183,10 @@ class GameOptimizer(torch.optim.Optimizer):
         except SkipStep as skip:
             evaluation.abandon()
             self._skip(str(skip))
+        except RuntimeError as error:
+            if mend := mend_of(error):
+                raise RuntimeError(f"{str(error).rstrip('.')}. {mend}") from error
+            raise
         else:
             self._skipped_in_a_row = 0
             self._last_step = replace(report, skipped_total=self._skipped_total)

@@ -40,12 +40,6 @@ _CALLED_BACKWARD = (
 )
 
 
-_NO_GRAPH = (
-    "the loss's graph is gone: compute the loss inside the closure, anew at each call, and leave backward() "
-    "to the optimizer"
-)
-
-
 def evaluate(closure: Closure, parameters: Iterable[Tensor], players: int) -> Tensor | tuple[Tensor, ...]:
     """Call a closure and check what it returns.
 
@@ -93,26 +87,14 @@ def differentiate(
 
     Returns:
         One tensor, or None, per parameter.
-
-    Raises:
-        RuntimeError: If the loss's graph is gone: the closure called `backward()`, or returned an old loss.
     """
     if not loss.requires_grad or not parameters:
         return [None for _ in parameters]
-    try:
-        return list(
-            torch.autograd.grad(
-                loss,
-                parameters,
-                create_graph=create_graph,
-                retain_graph=retain_graph,
-                allow_unused=True,
-            )
+    return list(
+        torch.autograd.grad(
+            loss, parameters, create_graph=create_graph, retain_graph=retain_graph, allow_unused=True
         )
-    except RuntimeError as error:
-        if "backward through the graph a second time" in str(error):
-            raise RuntimeError(_NO_GRAPH) from error
-        raise
+    )
 
 
 def filled(gradient: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
