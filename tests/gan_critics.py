@@ -153,7 +153,9 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     "samples shuffled": lambda: Body(lambda x: functional.relu(x[[1, 0, 2, 6, 5, 4, 3]])),
     "samples merged": lambda: Body(lambda x: functional.relu(x).view(-1, 3), after=3),
     "samples averaged": lambda: nn.Sequential(Body(lambda x: functional.relu(x).mean(0, keepdim=True))),
-    "several scores": lambda: nn.Sequential(nn.Linear(2, 6), leaky(), nn.Linear(6, 3)),
+    "several scores": lambda: nn.Sequential(
+        nn.Linear(2, 6), leaky(), nn.Linear(6, 3), nn.Unflatten(1, (1, 3))
+    ),
     "BatchNorm, then no rule": lambda: nn.Sequential(
         nn.Linear(2, 6), nn.BatchNorm1d(6), Opaque(6), nn.Linear(6, 1)
     ),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from gamedyn.gan.closure import GANClosure
-from gamedyn.gan.losses import LOSSES
+from gamedyn.gan.losses import LOSSES, Wasserstein
 from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
 
@@ -211,28 +211,62 @@ def test_an_empty_batch_is_skipped(kind: Any, norm: nn.Module) -> None:
     assert all(map(torch.equal, before, parameters(game)))
 
 
-def swapped(game: GANObjective) -> Iterator[list[nn.Parameter]]:
-    return (list(network.parameters()) for network in (game.discriminator, game.generator))
-
-
 def one_player_owns_all_but_one(game: GANObjective) -> Iterator[list[nn.Parameter]]:
     first, *rest = game.discriminator.parameters()
     return iter(([*game.generator.parameters(), *rest], [first]))
 
 
 @every_optimizer
-@pytest.mark.parametrize("owners", [swapped, one_player_owns_all_but_one])
-def test_players_may_own_other_parameters_than_their_network_s(kind: Any, owners: Any) -> None:
+def test_players_may_own_other_parameters_than_their_network_s(kind: Any) -> None:
     game, closure = a_game(nn.Linear(5, 2), "minimax")
     before = copy.deepcopy(parameters(game))
     twin, plain = copy.deepcopy((game, closure))
     for one, step in ((game, closure), (twin, lambda: plain())):
-        kind(*owners(one), lr=0.1).step(step)
+        kind(*one_player_owns_all_but_one(one), lr=0.1).step(step)
     for a, b, start in zip(parameters(game), parameters(twin), before, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
         assert not torch.equal(a, start)
     if kind in (CGD, ACGD):
         assert "as a whole" in game.fallbacks["players"]
+
+
+@pytest.mark.parametrize("kind", [CGD, ACGD])
+@pytest.mark.parametrize("loss", ["wgan", "non-saturating"])
+def test_exchanged_players_are_refused(kind: Any, loss: str) -> None:
+    """Also where each has a part of its network alone; a part of the right one is fine."""
+    game, closure = a_game(nn.Linear(5, 2), loss)
+    G, D = (list(network.parameters()) for network in (game.generator, game.discriminator))
+    before = copy.deepcopy(parameters(game))
+    for players in ((D, G), (D[:1], G[1:])):
+        with pytest.raises(ValueError, match=r"player 0 has the discriminator's.*\(generator.parameters\(\)"):
+            kind(*players, lr=0.1).step(closure)
+    assert all(map(torch.equal, before, parameters(game)))
+    kind(G[1:], D[:1], lr=0.1).step(closure)
+    assert not game.fallbacks
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (Wasserstein, "such as Wasserstein.., got the class Wasserstein"),
+        ("wgan", "got 'wgan'"),
+        (None, "got None"),
+    ],
+)
+def test_what_is_no_loss_is_refused(loss: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        GANObjective(nn.Linear(5, 2), critic_of(), loss)
+
+
+@every_optimizer
+@pytest.mark.parametrize("loss", ["wgan", "non-saturating", "rpgan"])
+@pytest.mark.parametrize("structured", [True, False])
+def test_several_numbers_a_sample_are_no_score(kind: Any, loss: str, structured: bool) -> None:
+    game = GANObjective(nn.Linear(5, 2).double(), nn.Linear(2, 3).double(), LOSSES[loss])
+    opt = kind(game.generator.parameters(), game.discriminator.parameters())
+    closure = game.on(normal(6, 2), normal(6, 5))
+    with pytest.raises(ValueError, match=r"scores have shape \(6, 3\).*as \(scores, logits\)"):
+        opt.step(closure if structured else lambda: closure())
 
 
 def test_a_layer_of_both_networks_is_left_to_autograd() -> None:

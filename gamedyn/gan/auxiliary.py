@@ -126,6 +126,24 @@ def scores_alone(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     return output
 
 
+def refuse_classes(*scores: Tensor) -> None:
+    """Refuse several numbers a sample, as of class logits, in the place of a score.
+
+    Args:
+        scores: One number a sample, of shape `(batch,)` or `(batch, 1)`; or a map of them, as of patches, of
+            more dimensions.
+
+    Raises:
+        ValueError: If scores have shape `(batch, k)`.
+    """
+    for one in scores:
+        if one.dim() == 2 and one.shape[1] != 1:
+            raise ValueError(
+                f"the discriminator's scores have shape {tuple(one.shape)}: it must return one number a "
+                "sample, (batch,) or (batch, 1); class logits come second, as (scores, logits)"
+            )
+
+
 def _known(labels: Tensor | None, name: str) -> Tensor:
     if labels is None:
         raise ValueError(f"a discriminator with class logits needs {name} in its batches, got None")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from gamedyn.gan.auxiliary import scores_alone, scores_and_classes
+from gamedyn.gan.auxiliary import refuse_classes, scores_alone, scores_and_classes
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.fallback import AutogradCurvature, AutogradDiscriminator, AutogradGenerator
@@ -84,6 +84,7 @@ class GANClosure:
             fake = self._seen(self._batch.generated(game.generator))
             real_scores, real_classes = scores_and_classes(game.discriminator(self._real))
             fake_scores, fake_classes = scores_and_classes(game.discriminator(fake))
+            refuse_classes(real_scores, fake_scores)
             losses = game.loss(real_scores, fake_scores)
             if real_classes is not None and fake_classes is not None:
                 losses = game.auxiliary.joined(losses, real_classes, fake_classes, self._batch)
@@ -104,10 +105,14 @@ class GANClosure:
         Returns:
             The linearisation; None for a loss that is not separable or reads parameters, under autocast,
             without parameters, or where a player owns anything but parameters of its own network.
+
+        Raises:
+            ValueError: If each player owns the other's network, or there are several numbers a sample for scores.
         """
         game = self._objective
         if not x or not y:  # one player is frozen as a whole: nothing is coupled
             return None
+        game.refuse_exchanged(x, y)
         game.warn_of_third_derivatives()
         if game.note_classes(self._batch) or "loss" in game.fallbacks:
             return None
@@ -148,6 +153,7 @@ class GANClosure:
         discriminator = game.linearised_discriminator(seen, y)
         fake = discriminator.output if isinstance(discriminator, LinearisedNetwork) else discriminator.scores
         with torch.enable_grad():
+            refuse_classes(real.scores, fake)
             losses = game.loss(real.scores, fake)
         players = losses if isinstance(losses, tuple) else (losses,)
         if game.note_parameters(*players):

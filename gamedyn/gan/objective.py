@@ -70,6 +70,7 @@ class GANObjective:
             returns scores and class logits; the game is general-sum then, and differentiated by autograd.
 
     Raises:
+        TypeError: If the loss is a class, a name or anything else that cannot be called with scores.
         ValueError: If `curvature_batch` is not in `(0, 1]`, or less than 1 for a loss that is not separable;
             if `precision` is not `"float32"` or `"relaxed"`.
 
@@ -101,6 +102,9 @@ class GANObjective:
         noise: float = 0.0,
         auxiliary: AuxiliaryClassifier | None = None,
     ) -> None:
+        if isinstance(loss, type) or not callable(loss):
+            given = f"the class {loss.__name__}" if isinstance(loss, type) else repr(loss)
+            raise TypeError(f"loss must be a loss itself, such as Wasserstein(), got {given}")
         if not 0.0 < curvature_batch <= 1.0:
             raise ValueError(f"curvature_batch must be a fraction in (0, 1], got {curvature_batch!r}")
         if precision not in get_args(PrecisionName):
@@ -202,6 +206,18 @@ class GANObjective:
                 "use GroupNorm in the discriminator",
                 RuntimeWarning,
                 stacklevel=2,
+            )
+
+    def refuse_exchanged(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> None:
+        """Refuse players who play with each other's network: each would work for the other."""
+        networks, players = (self.generator, self.discriminator), (x, y)
+        of_g, of_d = ({id(p) for p in network.parameters()} for network in networks)
+        of_x, of_y = ({id(p) for p in player} for player in players)
+        if of_x <= of_d - of_g and of_y <= of_g - of_d:
+            raise ValueError(
+                "player 0 has the discriminator's parameters and player 1 the generator's: the generator "
+                "minimises, so its parameters come first: (generator.parameters(), "
+                "discriminator.parameters())"
             )
 
     def note_players(self, x: Sequence[Tensor], y: Sequence[Tensor], *inputs: Tensor) -> bool:
