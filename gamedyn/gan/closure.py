@@ -107,7 +107,7 @@ class GANClosure:
             without parameters, or where a player owns anything but parameters of its own network.
 
         Raises:
-            ValueError: If each player owns the other's network, or there are several numbers a sample for scores.
+            ValueError: If each player owns the other's network, or a sample has several numbers for a score.
         """
         game = self._objective
         if not x or not y:  # one player is frozen as a whole: nothing is coupled
