@@ -53,6 +53,7 @@ def test_t10_the_game_at_the_optimal_discriminator_is_the_js_divergence(mu: floa
         (10.0, 4.4641e-6, 9.9999955),
     ],
 )
+@pytest.mark.filterwarnings("ignore:nothing moves player")
 def test_t10_theorem_2_5_by_steps(mu: float, saturating: float, non_saturating: float) -> None:
     """A unit gradient step of the generator's shift is the exact gradient; the two add up to mu."""
     moves = []

@@ -128,6 +128,7 @@ def test_optimizer_and_scheduler_resume_together(info: OptimizerInfo, name: str)
 
 
 @every_optimizer
+@pytest.mark.filterwarnings("ignore:nothing moves player")
 def test_players_follow_their_own_law_though_they_share_a_tensor_lr(info: OptimizerInfo) -> None:
     """Schedulers fill a tensor lr in place: the groups that got one `lr` must not be one tensor."""
     lr = torch.tensor(0.08, dtype=torch.float64)
