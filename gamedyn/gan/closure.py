@@ -207,7 +207,9 @@ class GANClosure:
             ]
         game.note_part(images, *derivatives_of)
         dtype = game.relaxed_dtype
-        relaxed = None if dtype is None else relaxed_maps(images, derivatives_of, dtype)
+        relaxed = None if dtype is None else relaxed_maps(images, derivatives_of, dtype, game.compiler)
+        if game.compiler is not None:
+            images, derivatives_of = game.compiler.maps(images, derivatives_of)
         if (penalty := total_penalty(self._penalties, game.discriminator, self._real, seen)) is not None:
             losses = penalised(losses, penalty)
             sign = 1.0 if isinstance(losses, tuple) else -1.0

@@ -14,6 +14,7 @@ from gamedyn.gan.auxiliary import AuxiliaryClassifier
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.closure import GANClosure
 from gamedyn.gan.config import PrecisionName
+from gamedyn.gan.curvature.compiled import Compiler
 from gamedyn.gan.curvature.fallback import AutogradDiscriminator, AutogradGenerator
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.precision import relaxed_dtype
@@ -62,6 +63,10 @@ class GANObjective:
             end stay exact. It does so for float32 networks with fast rules, on a CPU with AMX or AVX512-BF16
             and on CUDA from Ampere on; anywhere else, and for float64 networks, products stay exact, and
             `relaxed_dtype` is None.
+        compile: Whether `torch.compile` fuses the operations of products with fast rules. Compilation takes
+            most of a minute with the first step, and a few seconds where it was done on this machine before;
+            later steps run the same code until the networks or a batch's size change. What cannot be compiled
+            stays eager: a warning says so once, and `fallbacks["compile"]` why.
         penalties: What the discriminator minimises besides its loss: in a zero-sum game it maximises `f - P`.
             Penalties see fakes cut off from the generator, so products do not know them.
         noise: Standard deviation of instance noise on both inputs of the discriminator, see `noise.noised`;
@@ -98,6 +103,7 @@ class GANObjective:
         *,
         curvature_batch: float = 1.0,
         precision: PrecisionName = "float32",
+        compile: bool = False,
         penalties: Sequence[Penalty] = (),
         noise: float = 0.0,
         auxiliary: AuxiliaryClassifier | None = None,
@@ -122,7 +128,8 @@ class GANObjective:
         self._warned = False
         self.fallbacks: dict[str, str] = {}
         """Why a network (or the whole game) is differentiated by autograd, or a part of the fakes costs as
-        much as all of them; empty where neither is so."""
+        much as all of them, or products are not compiled that should be; empty where none is so."""
+        self.compiler = Compiler(self.fallbacks) if compile else None
         self._traces = {"generator": Retrace(), "discriminator": Retrace()}
         self._refused: dict[str, tuple[Hashable, ...]] = {}
         if not getattr(loss, "separable", False):

@@ -33,26 +33,31 @@ class PairedCurvature:
         reals: ImageMap,
         mixed: Tensor,
     ) -> None:
-        self._alone, self._fakes, self._reals, self._mixed = alone, fakes, reals, mixed
+        self.alone, self.fakes, self.reals, self.mixed = alone, fakes, reals, mixed
+
+    @property
+    def by_rules(self) -> bool:
+        """Whether rules cover the discriminator at the fakes and at the real samples."""
+        return isinstance(self.alone, ScoreCurvature) and isinstance(self.reals, LinearisedNetwork)
 
     def gradients(self) -> tuple[Tensor, dict[int, Tensor]]:
         """Return `∂F/∂h`, and `∂F/∂y` through the fakes."""
-        return self._alone.gradients()
+        return self.alone.gradients()
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return `∂²F/∂y∂h · ḣ`."""
-        fakes = self._fakes
+        fakes = self.fakes
         scores = fakes.tangent(dot, {})[0] if isinstance(fakes, LinearisedNetwork) else fakes.push(dot)
-        weights = self._alone.to_weights(dot)
+        weights = self.alone.to_weights(dot)
         if scores is None:
             return weights
-        for key, part in self._reals.pull(self._mixed * scores).items():
+        for key, part in self.reals.pull(self.mixed * scores).items():
             weights[key] = weights[key] + part if key in weights else part
         return weights
 
     def to_image(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return `∂²F/∂h∂y · ẏ`, the adjoint of `to_weights`."""
-        bar = self._mixed * self._reals.push(weights)
-        fakes = self._fakes
+        bar = self.mixed * self.reals.push(weights)
+        fakes = self.fakes
         image = fakes.cotangent(bar)[0] if isinstance(fakes, LinearisedNetwork) else fakes.pull(bar)
-        return torch.add(self._alone.to_image(weights), image)
+        return torch.add(self.alone.to_image(weights), image)

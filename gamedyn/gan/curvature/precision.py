@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gamedyn.gan.curvature.compiled import Compiler
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.subbatch import ImageMap, MixedDerivative
@@ -73,12 +74,13 @@ class Cast:
 class RelaxedImages:
     """`J_G` in a lower precision, from float32 to float32; its tape is cast with the first product."""
 
-    def __init__(self, exact: LinearisedNetwork, cast: Cast) -> None:
-        self._exact, self._cast = exact, cast
+    def __init__(self, exact: LinearisedNetwork, cast: Cast, compiler: Compiler | None = None) -> None:
+        self._exact, self._cast, self._compiler = exact, cast, compiler
 
     @cached_property
-    def _network(self) -> LinearisedNetwork:
-        return self._exact.copied(self._cast.kept, self._cast.kept)
+    def _network(self) -> ImageMap:
+        own = self._exact.copied(self._cast.kept, self._cast.kept)
+        return own if self._compiler is None else self._compiler.images(own)
 
     def push(self, weights: Mapping[int, Tensor]) -> Tensor:
         """Return the image tangent of a tangent of the parameters."""
@@ -92,12 +94,13 @@ class RelaxedImages:
 class RelaxedDerivative:
     """`M_D` in a lower precision, from float32 to float32; its tape is cast with the first product."""
 
-    def __init__(self, exact: ScoreCurvature, cast: Cast) -> None:
-        self._exact, self._cast = exact, cast
+    def __init__(self, exact: ScoreCurvature, cast: Cast, compiler: Compiler | None = None) -> None:
+        self._exact, self._cast, self._compiler = exact, cast, compiler
 
     @cached_property
-    def _curvature(self) -> ScoreCurvature:
-        return self._exact.copied(self._cast.kept, self._cast.kept)
+    def _curvature(self) -> MixedDerivative:
+        own = self._exact.copied(self._cast.kept, self._cast.kept)
+        return own if self._compiler is None else self._compiler.derivative(own)
 
     def to_weights(self, dot: Tensor) -> dict[int, Tensor]:
         """Return the weights' cotangents of an image tangent."""
@@ -109,7 +112,10 @@ class RelaxedDerivative:
 
 
 def relaxed_maps(
-    images: ImageMap, derivatives: Iterable[MixedDerivative], dtype: torch.dtype
+    images: ImageMap,
+    derivatives: Iterable[MixedDerivative],
+    dtype: torch.dtype,
+    compiler: Compiler | None = None,
 ) -> tuple[ImageMap, list[MixedDerivative]] | None:
     """Put the factors of products into a lower precision.
 
@@ -117,14 +123,16 @@ def relaxed_maps(
         images: `J_G`.
         derivatives: `M_D` of each loss.
         dtype: The precision.
+        compiler: What compiles them, if anything does.
 
     Returns:
         The factors, those that autograd computes as they were; None if all are.
     """
     cast = Cast(dtype)
     relaxed = [
-        RelaxedDerivative(one, cast) if isinstance(one, ScoreCurvature) else one for one in derivatives
+        RelaxedDerivative(one, cast, compiler) if isinstance(one, ScoreCurvature) else one
+        for one in derivatives
     ]
     if isinstance(images, LinearisedNetwork):
-        return RelaxedImages(images, cast), relaxed
+        return RelaxedImages(images, cast, compiler), relaxed
     return (images, relaxed) if any(isinstance(one, RelaxedDerivative) for one in relaxed) else None

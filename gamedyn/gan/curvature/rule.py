@@ -116,10 +116,11 @@ class LinearMap(Rule):
         self.function = function
 
     def forward(self, value: Tensor) -> Tensor:
-        self._probe(value)
+        self.probe_at(value)
         return self.image.detach()
 
-    def _probe(self, value: Tensor) -> None:
+    def probe_at(self, value: Tensor) -> None:
+        """Prepare the adjoint, for values of this one's shape."""
         # the adjoint does not depend on the point, so one small graph serves every product
         with torch.enable_grad():
             self.probe = value.detach().requires_grad_(True)
@@ -127,7 +128,7 @@ class LinearMap(Rule):
 
     def copied(self, samples: Change, weights: Change) -> Self:
         own = super().copied(samples, weights)
-        own._probe(samples(self.probe.detach()))
+        own.probe_at(samples(self.probe.detach()))
         if own.image.shape != samples(self.image.detach()).shape:
             raise UnsupportedError("a linear map that holds the number of samples")
         return own
