@@ -96,6 +96,22 @@ def test_products_may_take_a_part_of_the_fakes_and_less_precision(
     assert read_config(tmp_path / "config.json").curvature_batch == 0.25
 
 
+def test_products_may_be_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(graph: object, inputs: object) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("gamedyn.gan.curvature.compiled.BACKEND", failing)
+    assert train("--dataset", "ring", *TINY, "--compile", "--out", tmp_path) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gamedyn: note: products are not compiled: ")
+    assert line.endswith("RuntimeError: no compiler")
+    assert read_config(tmp_path / "config.json").compile
+    assert train("--resume", "--out", tmp_path, "--no-compile") == 0
+    assert not read_config(tmp_path / "config.json").compile
+
+
 @pytest.mark.parametrize("write", [fake_cifar.write_pickles, fake_cifar.write_binaries, fake_cifar.write_npz])
 def test_cifar10_trains_from_every_form(
     write: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "scores of points": ({"dataset": "grid", "extractor": "cifarnet:x"}, ["'cifarnet:x'", "'grid'"]),
     "levels of points": ({"dataset": "ring", "dequantise": True}, ["dequantise", "'ring'"]),
     "part without products": ({"optimizer": "adam", "curvature_batch": 0.5}, ["curvature_batch", "'adam'"]),
+    "compiled, and no products": ({"optimizer": "adam", "compile": True}, ["compile True", "'adam'"]),
     "precision without products": ({"optimizer": "sgd", "precision": "relaxed"}, ["precision", "'sgd'"]),
     "a tolerance without a solve": ({**ADAM, "rtol": 1e-3}, ["rtol 0.001", "'adam'", "cgd or acgd"]),
     "a limit without a solve": (

@@ -96,6 +96,7 @@ def simultaneous(generator: nn.Module, discriminator: nn.Module, config: TrainCo
         makers[config.optimizer](*players),
         curvature_batch=1.0 if config.curvature_batch is None else config.curvature_batch,
         precision=config.precision,
+        compile=config.compile,
         penalties=penalties(config),
     )
 

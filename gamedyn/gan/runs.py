@@ -25,6 +25,7 @@ CHANGEABLE = {
     "device",
     "threads",
     "channels_last",
+    "compile",
     "data_root",
 }
 # What is spread over the whole run, so that its length cannot change any more.

@@ -25,7 +25,7 @@ UNSCORED = {
     "eval_references": TrainConfig.eval_references,
 }
 """What settings of scores are where nothing is scored: their defaults."""
-UNUSED = {"rtol": 1e-2, "max_iter": 20, "curvature_batch": 1.0, "precision": "float32"}
+UNUSED = {"rtol": 1e-2, "max_iter": 20, "curvature_batch": 1.0, "precision": "float32", "compile": False}
 """What settings of a linear solve are where nothing is solved: their defaults."""
 MOMENTS: dict[str, frozenset[str]] = {
     "beta1": frozenset({"adam", "sgd"}),

@@ -81,6 +81,8 @@ class TrainConfig:
     """Fraction of the fakes that products take; by default 1/4 for acgd and wgan on cifar10, else 1."""
     precision: PrecisionName = "float32"
     """Precision of those products: relaxed takes bfloat16 where it is fast and the solve allows it."""
+    compile: bool = False
+    """Whether those products are compiled: a minute with the first step, a little off each later one."""
 
     loss: LossName | None = None
     """The game; on images by default wgan for cgd and acgd, non-saturating for adam; else minimax."""

@@ -29,7 +29,7 @@ EVALUATED = ("eval_samples", "eval_references")
 RATES = ("lr", "max_lr", "rtol", "clip")
 WEIGHTS = ("gp", "r1", "r2", "weight_decay", "instance_noise")
 SHARES = ("beta1", "beta2", "ema", "dropout", "label_smoothing")
-SWITCHES = ("dequantise", "spectral_norm", "channels_last", "tensorboard")
+SWITCHES = ("dequantise", "spectral_norm", "channels_last", "compile", "tensorboard")
 TEXTS = ("device", "data_root", "extractor")
 OPTIONAL = {
     "architecture",

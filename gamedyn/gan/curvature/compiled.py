@@ -61,11 +61,12 @@ class Compiler:
     def __init__(self, fallbacks: dict[str, str]) -> None:
         self._fallbacks = fallbacks
         self._warned = False
+        self._kinds: dict[Hashable, int] = {}
         self._known: dict[Hashable, Compiled | str] = {}
         self._broken: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_known": {}, "_broken": None}  # a copy compiles for itself
+        return {**vars(self), "_kinds": {}, "_known": {}, "_broken": None}  # a copy compiles for itself
 
     def maps(
         self, images: ImageMap, derivatives: Sequence[MixedDerivative]
@@ -103,13 +104,20 @@ class Compiler:
             self._note(str(error))
             return whole
 
+    def number_of(self, parts: Parts) -> int:
+        """Number the kinds of maps, so that what describes one is compared once a step; -1: too many."""
+        if len(self._kinds) < MOST:
+            return self._kinds.setdefault(parts.kind, len(self._kinds))
+        return self._kinds.get(parts.kind, -1)
+
     def run(
-        self, parts: Parts, method: str, places: tuple[int, ...] | None, given: Sequence[Tensor]
+        self, parts: Parts, kind: int, method: str, places: tuple[int, ...] | None, given: Sequence[Tensor]
     ) -> Result:
         """Run a method of a map, compiled if that can be.
 
         Args:
             parts: The map.
+            kind: Its kind's number.
             method: The method's name.
             places: Those of the parameters whose tangents are given; None for the one tensor of an image.
             given: What it is applied to.
@@ -118,9 +126,9 @@ class Compiler:
             What the method returns.
         """
         inputs = [*parts.tensors, *given]
-        key = (method, places, parts.structure, *map(kind_of, inputs))
+        key = (kind, method, places, *map(kind_of, given))
         known = self._known.get(key)
-        if known is None and len(self._known) >= MOST:
+        if known is None and (kind < 0 or len(self._known) >= MOST):
             known = f"its networks or batches have changed too often: {MOST} programs have been compiled"
         if not isinstance(known, str):
             try:
@@ -176,15 +184,16 @@ class CompiledMap:
     def __init__(self, compiler: Compiler, whole: Map) -> None:
         self._compiler = compiler
         self._parts = Parts(whole)
+        self._kind = compiler.number_of(self._parts)
 
     def _to_tensor(self, method: str, weights: Mapping[int, Tensor]) -> Tensor:
         weights = pushed(self._parts.computed, weights)
         places = tuple(k for k, p in enumerate(self._parts.parameters) if id(p) in weights)
         given = [weights[id(self._parts.parameters[k])] for k in places]
-        return self._compiler.run(self._parts, method, places, given).tensors[0]
+        return self._compiler.run(self._parts, self._kind, method, places, given).tensors[0]
 
     def _to_weights(self, method: str, tensor: Tensor) -> dict[int, Tensor]:
-        result = self._compiler.run(self._parts, method, None, [tensor])
+        result = self._compiler.run(self._parts, self._kind, method, None, [tensor])
         assert result.places is not None
         found = zip(result.places, result.tensors, strict=True)
         return pulled(self._parts.computed, {id(self._parts.parameters[k]): part for k, part in found})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gamedyn.gan.curvature.contents import put_together, taken_apart
+from gamedyn.gan.curvature.contents import kind_of, put_together, taken_apart
 from gamedyn.gan.curvature.discriminator import ScoreCurvature
 from gamedyn.gan.curvature.network import LinearisedNetwork
 from gamedyn.gan.curvature.paired import PairedCurvature
@@ -54,8 +54,10 @@ class Parts:
     """
 
     def __init__(self, whole: Map) -> None:
-        self.structure, self.tensors = taken_apart(whole)
-        self.tensors = [tensor.detach() for tensor in self.tensors]
+        structure, tensors = taken_apart(whole)
+        self.tensors = [tensor.detach() for tensor in tensors]
+        self.kind = (structure, *map(kind_of, self.tensors))
+        """What decides its operations; maps of one kind can run the same program."""
         self.parameters = parameters_of(whole)
         self.computed = [one for network in networks_of(whole) for one in network.computed]
         self._whole = whole

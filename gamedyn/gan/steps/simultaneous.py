@@ -65,6 +65,7 @@ class Simultaneous:
         optimizer: The optimizer; the generator's parameters minimise, the discriminator's maximise.
         curvature_batch: The fraction of the fakes that products are taken on, see `GANObjective`.
         precision: The precision of products, see `GANObjective`.
+        compile: Whether products are compiled, see `GANObjective`.
         penalties: What the discriminator minimises besides its loss, see `GANObjective`.
         noise: Standard deviation of instance noise on both inputs of the discriminator; an attribute that may
             change between steps.
@@ -77,6 +78,7 @@ class Simultaneous:
         *,
         curvature_batch: float = 1.0,
         precision: PrecisionName = "float32",
+        compile: bool = False,
         penalties: Sequence[Penalty] = (),
         noise: float = 0.0,
         auxiliary: AuxiliaryClassifier | None = None,
@@ -84,6 +86,7 @@ class Simultaneous:
         self.optimizer = optimizer
         self.curvature_batch = curvature_batch
         self.precision = precision
+        self.compile = compile
         self.penalties = tuple(penalties)
         self.noise = noise
         self.auxiliary = auxiliary
@@ -122,6 +125,7 @@ class Simultaneous:
                 loss,
                 curvature_batch=self.curvature_batch,
                 precision=self.precision,
+                compile=self.compile,
                 penalties=self.penalties,
                 auxiliary=self.auxiliary,
             )
@@ -149,11 +153,18 @@ class Simultaneous:
 
     @property
     def notes(self) -> list[str]:
-        """What makes the products of the last step dearer than they could be, a sentence each."""
+        """What makes the products of the last step dearer than they could be, a sentence each.
+
+        That they are not compiled the game has warned of by itself.
+        """
         game = self._game
         if game is None:
             return []
-        found = [f"products cost more than they could: {part}: {why}" for part, why in game.fallbacks.items()]
+        found = [
+            f"products cost more than they could: {part}: {why}"
+            for part, why in game.fallbacks.items()
+            if part != "compile"
+        ]
         if self.precision == "relaxed" and game.relaxed_dtype is None:
             found.append(
                 "precision 'relaxed' changes nothing here: products are computed in bfloat16 only where the "
