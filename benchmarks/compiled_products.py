@@ -27,6 +27,7 @@ from environment import environment
 from step_games import Game, dcgan, place
 from torch import Tensor
 
+from gamedyn.gan.curvature import compiled
 from gamedyn.gan.losses import LOSSES
 from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers import ACGD
@@ -57,7 +58,7 @@ def compared(runs: Mapping[str, Callable[[], object]], repetitions: int) -> dict
             spent = seconds(runs[way])
             if repetition:
                 times[way].append(spent)
-    ratios = [compiled / eager for eager, compiled in zip(*(times[way] for way in WAYS), strict=True)]
+    ratios = [after / before for before, after in zip(*(times[way] for way in WAYS), strict=True)]
     found = {f"{way}_ms": 1e3 * statistics.median(times[way]) for way in WAYS}
     return {**found, "ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
 
@@ -137,9 +138,11 @@ def main() -> None:
     parser.add_argument("--loss", choices=sorted(LOSSES), default="wgan")
     parser.add_argument("--warm-up", type=int, default=5, help="training steps before the measured point")
     parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--backend", default=compiled.BACKEND, help="of torch.compile")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    compiled.BACKEND = args.backend
     rows = []
     ways = ({"curvature_batch": 1.0}, {"curvature_batch": 0.25}, {"precision": "relaxed"})
     with tempfile.TemporaryDirectory() as cache:
@@ -150,7 +153,7 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
     report = {
         "environment": environment(),
-        **{name: getattr(args, name) for name in ("dim", "batch", "loss", "repetitions")},
+        **{name: getattr(args, name) for name in ("dim", "batch", "loss", "repetitions", "backend")},
         "rows": rows,
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -114,3 +114,17 @@ def test_steps_on_a_part_of_the_fakes_are_held_against_the_whole(tmp_path):
             assert length > 0.0
             if one["curvature_batch"] == 1.0 and one["max_iter"] > 2:
                 assert cosine > 0.999
+
+
+def test_compiled_products_are_held_against_eager_ones(tmp_path):
+    out = tmp_path / "compiled.json"
+    options = ["--dim", "2", "--batch", "8", "--warm-up", "1", "--repetitions", "1", "--backend", "eager"]
+    ran("compiled_products.py", *options, "--out", str(out))
+    report = json.loads(out.read_text())
+    assert [one.get("curvature_batch", "relaxed") for one in report["rows"]] == [1.0, 0.25, "relaxed"]
+    for one in report["rows"]:
+        assert one["fallbacks"] == {}
+        assert all(error < 2e-2 for error in one["errors"])
+        assert one["compiling_s"] > 0.0
+        for timed in ("pair", "step of 2", "step of 5"):
+            assert one[timed]["lowest"] == one[timed]["ratio"] > 0.0
