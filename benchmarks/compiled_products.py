@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -119,13 +120,12 @@ def measured(game: Game, way: dict[str, Any], repetitions: int, warm_up: int) ->
         row[f"step of {count}"]["iterations"] = [
             optimizers[name, count].last_step.iterations for name in WAYS
         ]
-    saved = {
-        count: row[f"step of {count}"]["eager_ms"] * (1.0 - row[f"step of {count}"]["ratio"]) / 1e3
-        for count in ITERATIONS
-    }
-    row["steps_to_earn"] = {
-        str(count): round(compiling / gain) if gain > 0.0 else None for count, gain in saved.items()
-    }
+    row["steps_to_earn"] = {}
+    for count in ITERATIONS:
+        step = row[f"step of {count}"]
+        gain = 1.0 - step["ratio"]  # of less than a hundredth, noise decides the sign
+        spent = compiling / (1e-3 * step["eager_ms"] * gain) if gain > 0.01 else math.inf
+        row["steps_to_earn"][str(count)] = round(spent) if spent < math.inf else None
     row["fallbacks"] = games["compiled"].fallbacks
     return row
 
