@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from gan_games import FALLBACKS, PAIRS, error, made, of_critic
+from gan_critics import CRITICS, of_critic
+from gan_games import FALLBACKS, PAIRS, error, made
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
@@ -281,6 +282,17 @@ def test_a_changed_network_compiles_anew(monkeypatch: pytest.MonkeyPatch) -> Non
         assert_same(products(of(own, real, latent), own), products(of(game, real, latent), game), 1e-12)
         assert len(counts) == programs
         critic[1] = nn.Tanh()
+
+
+def test_a_layer_that_reads_a_constant_leaves_its_products_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = asked(monkeypatch)
+    game, real, latent = of_critic(CRITICS["samples shuffled"](), "wgan")
+    own = GANObjective(game.generator, game.discriminator, game.loss, compile=True)
+    with pytest.warns(RuntimeWarning, match="reads a constant tensor"):
+        found = products(of(own, real, latent), own)
+    assert_same(found, products(of(game, real, latent), game))
+    assert set(own.fallbacks) == {"compile"}
+    assert len(counts) >= 2  # the generator's are compiled
 
 
 def test_a_map_of_tensors_that_it_does_not_hold_stays_eager() -> None:

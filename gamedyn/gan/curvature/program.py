@@ -102,7 +102,7 @@ class Parts:
         with torch.no_grad():
             graph = make_fx(function, tracing_mode="fake")(*self.tensors, *given)
         if any(node.op == "get_attr" for node in graph.graph.nodes):
-            raise UnsupportedError("a map that reads a tensor which is not its own")
+            raise UnsupportedError("one of its layers reads a constant tensor")
         graph.graph.eliminate_dead_code()
         inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
         reads = [k for k, node in enumerate(inputs) if node.users]
