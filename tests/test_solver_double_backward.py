@@ -105,6 +105,39 @@ def test_functions_on_the_data_do_not_matter() -> None:
     assert MixedHessian.of((x * data * y).sum(), [x], [y]).apply([torch.ones(2)])[0].sum() == 2.0
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda x, y, one: (x * y).sum() + Once.apply(x, one).sum(),
+        lambda x, y, one: (x * y).sum() - 0.1 * Once.apply(y, one).mean(),
+        lambda x, y, one: (x * y).sum() + (Once.apply(x, one) * one).sum(),
+    ],
+)
+def test_functions_of_one_player_alone_do_not_matter(value: Any) -> None:
+    x, y = (torch.ones(2, requires_grad=True) for _ in range(2))
+    K = MixedHessian.of(value(x, y, torch.ones(2)), [x], [y])
+    assert torch.equal(K.apply([torch.tensor([1.0, 2.0])])[0], torch.tensor([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda x, y, one: (Once.apply(x, one) * y).sum(),
+        lambda x, y, one: Once.apply(x * y, one).sum(),
+        lambda x, y, one: Once.apply(x + y, one).mean(),
+    ],
+)
+def test_functions_that_the_players_meet_in_or_behind_are_refused(value: Any) -> None:
+    x, y = (torch.ones(2, requires_grad=True) for _ in range(2))
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        MixedHessian.of(value(x, y, torch.ones(2)), [x], [y])
+
+
+def test_where_a_player_is_frozen_nothing_is_differentiated_twice() -> None:
+    x = torch.ones(2, requires_grad=True)
+    assert not CGD([x], [torch.ones(2)], lr=0.1).step(lambda: Once.apply(x, torch.ones(2)).sum()).isnan()
+
+
 def test_an_operator_of_it_is_refused() -> None:
     x, y = torch.ones(1, 2, requires_grad=True), torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError, match="Once"):

@@ -126,8 +126,9 @@ def linearise(losses: Tensor | tuple[Tensor, ...], x: Sequence[Tensor], y: Seque
         TypeError: If a gradient is sparse.
     """
     of_losses = losses if isinstance(losses, tuple) else (losses,)
-    refuse_once_differentiable(*of_losses)
     found = [differentiate(loss, [*x, *y], create_graph=True) for loss in of_losses]
+    derived = (derivative for gradient in found for derivative in gradient if derivative is not None)
+    refuse_once_differentiable(*of_losses, *derived, players=(x, y))
     own = found[0][: len(x)], found[-1][len(x) :]
     gradients = [filled(gradient, [*x, *y]) for gradient in found]
     if any(derivative.layout is not torch.strided for gradient in gradients for derivative in gradient):

@@ -129,10 +129,10 @@ class MixedHessian:
         Raises:
             RuntimeError: If a function on the way is marked `@once_differentiable`.
         """
-        refuse_once_differentiable(value)
         gradients = torch.autograd.grad(
             value, [*x, *y], create_graph=True, allow_unused=True, materialize_grads=True
         )
+        refuse_once_differentiable(value, *gradients, players=(x, y))
         gradient_x, gradient_y = gradients[: len(x)], gradients[len(x) :]
         return cls(GradientProduct(gradient_x, y), GradientProduct(gradient_y, x))
 
