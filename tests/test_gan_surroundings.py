@@ -346,3 +346,41 @@ def test_a_skipped_batch_leaves_no_trace_in_running_statistics(kind: Any) -> Non
     optimizer.step(game.on(normal(6, 2), poisoned))
     assert optimizer.last_step.skipped
     assert all(map(torch.equal, buffers(game), before))
+
+
+class Averaging(nn.Module):
+    """Assigns a new tensor to its buffer with every forward pass, and holds a dict that refuses changes."""
+
+    class Frozen(dict):  # type: ignore[type-arg]
+        def update(self, *_: Any) -> None:
+            raise TypeError("frozen")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("latest", None)
+        self.register_buffer("same", torch.ones(1, dtype=torch.float64).expand(2))
+        self.options = self.Frozen(width=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        self.latest = x.detach().mean(0)
+        return nn.functional.silu(x) * self.same + 0.1 * self.mean
+
+
+@every_optimizer
+def test_buffers_that_are_assigned_anew_belong_to_the_step(kind: Any) -> None:
+    game, _ = a_game(nn.Sequential(nn.Linear(5, 2), Averaging()), "minimax")
+    averaging = game.generator[1]  # type: ignore[index]
+    optimizer = kind(game.generator.parameters(), game.discriminator.parameters(), lr=1e-3)
+    latent = normal(6, 5)
+    with torch.no_grad():
+        once = 0.1 * game.generator[0](latent).mean(0)  # type: ignore[index]
+    optimizer.step(game.on(normal(6, 2), latent))
+    torch.testing.assert_close(averaging.mean, once, rtol=1e-12, atol=0.0)
+    before = averaging.mean.clone()
+    optimizer.step(game.on(normal(6, 2), torch.full((6, 5), torch.nan, dtype=torch.float64)))
+    assert optimizer.last_step.skipped
+    assert torch.equal(averaging.mean, before)
+    assert averaging.latest.isfinite().all()
+    assert averaging.options == {"width": 2}

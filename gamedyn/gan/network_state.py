@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class BufferValues:
     """The numbers in a network's buffers at one moment: running statistics, and where power iterations stand.
+
+    A forward pass may write into a buffer or assign another tensor to its name; either is noticed and undone.
 
     Args:
         network: The network.
@@ -27,16 +30,59 @@ class BufferValues:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
+        # scripted modules hold theirs elsewhere, and nothing can be assigned to a name there
+        names = (module._buffers for module in network.modules() if isinstance(module._buffers, dict))
+        self._names = [(each, dict(each)) for each in names]
+        self._values = [(buffer, buffer.clone()) for buffer in network.buffers()]
 
     def are_still_there(self) -> bool:
         """Whether nothing has changed since."""
-        return all(torch.equal(buffer, values) for buffer, values in self._kept)
+        return all(same_objects(now, before) for now, before in self._names) and all(
+            torch.equal(dense(buffer), dense(values)) for buffer, values in self._values
+        )
 
     def restore(self) -> None:
-        """Put the numbers back."""
-        for buffer, values in self._kept:
-            buffer.data.copy_(values)  # by `.data`: a graph may hold it
+        """Put the buffers back, and their numbers."""
+        for now, before in self._names:
+            if not same_objects(now, before):
+                now.clear()
+                now.update(before)
+        for buffer, values in self._values:
+            if is_writable(buffer):
+                buffer.data.copy_(values)  # by `.data`: a graph may hold it
+
+
+def dense(buffer: Tensor) -> Tensor:
+    """Return a buffer as what can be compared."""
+    return buffer if buffer.layout is torch.strided else buffer.to_dense()
+
+
+def is_writable(buffer: Tensor) -> bool:
+    """Say whether no two entries share their memory, as they do where a buffer was expanded."""
+    if buffer.layout is not torch.strided:
+        return True
+    return not any(step == 0 < size - 1 for step, size in zip(buffer.stride(), buffer.shape, strict=True))
+
+
+def same_objects(now: Collection[Any], before: Collection[Any]) -> bool:
+    """Say whether a container holds the objects that it held, in their order.
+
+    Args:
+        now: A list, deque, set or dict.
+        before: A copy of its content.
+
+    Returns:
+        Whether nothing was added, taken away or replaced.
+
+    Example:
+        >>> same_objects({"a": None}, {"a": None}), same_objects([1], [1, 2])
+        (True, False)
+    """
+    if len(now) != len(before):
+        return False
+    if isinstance(now, dict) and isinstance(before, dict):
+        return all(key in now and now[key] is value for key, value in before.items())
+    return all(one is other for one, other in zip(now, before, strict=True))
 
 
 class NetworkState:
@@ -75,7 +121,9 @@ class NetworkState:
             vars(module).clear()
             vars(module).update(attributes)
         for container, content in self._containers:
-            container.clear()
-            add: Any = container.extend if isinstance(container, list | deque) else container.update
-            add(content)
+            if not same_objects(container, content):
+                # by the built-in type's own ways: a subclass may refuse to be changed
+                kind: Any = next(kind for kind in (dict, list, deque, set) if isinstance(container, kind))
+                kind.clear(container)
+                (kind.extend if kind in (list, deque) else kind.update)(container, content)
         self.buffers.restore()

@@ -40,7 +40,7 @@ def refuse_once_differentiable(
     nodes = _nodes(value.grad_fn for value in values)
     found = [node for node in nodes if _is_marked(type(node))]
     marked = {_function(type(node)).__name__ for node in found}
-    # an `Error` is where a derivative, also one inside the loss as of a gradient penalty, has been through one
+    # an `Error` is where a derivative has been through one, also inside the loss, as of a gradient penalty
     gone_through = any(type(node).__name__ == "Error" for node in nodes)
     if gone_through or any(players is None or _meet(node, players) for node in found):
         raise RuntimeError(
