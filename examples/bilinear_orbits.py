@@ -55,7 +55,7 @@ def main(args: Args) -> None:
     print(__doc__)
     factors: dict[str, list[float]] = defaultdict(list)
     errors: dict[str, list[float]] = defaultdict(list)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         for alpha in args.alphas:
             game = Bilinear(alpha, start=(0.5, 0.5))
             orbits, distances, exact = {}, {}, {}

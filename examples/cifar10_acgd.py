@@ -115,13 +115,13 @@ def main(args: Args) -> None:
     distance = SlicedWasserstein(reference)
     floor = distance(training.batch(torch.randperm(len(training), generator=pick)[:count]))
     print(f"{training.name}, {len(training)} images; distance of real ones to held-out ones {floor:.4f}")
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             name: experiment.part(
-                f"{name}-{training.name.split()[0]}-seed{args.seed}-lr{rate:g}",
+                f"{name}-{training.name.split()[0]}",  # what is found of the data sets may change
                 lambda name=name: train(name, training, distance, count, args),
             )
-            for name, rate in (("ACGD", args.lr), ("Adam", args.lr_adam))
+            for name in ("ACGD", "Adam")
         }
         runs = [
             RunCurve(name, f"{name}, Wasserstein loss", run["samples"], run["steps"], run["distances"])

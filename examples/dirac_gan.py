@@ -74,7 +74,7 @@ def main(args: Args) -> None:
         "SimGD with R1": (SimGD, args.r1),
     }
     orbits, distances, references, factors = {}, {}, {}, {}
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         for label, (optimizer, r1) in runs.items():
             game = DiracGAN(args.loss, r1=r1, start=(args.start, args.start))
             x, y = game.parameters()

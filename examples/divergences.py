@@ -83,7 +83,7 @@ def fitted(data: LineMixture, *, reverse: bool) -> LineMixture:
 def main(args: Args) -> None:
     """Integrate, compare with closed forms and known digits, and draw."""
     print(__doc__)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         p = LineMixture()
         means = np.linspace(0.0, 30.0, args.points)
         values = [divergences(p, p.shifted(mean)) for mean in means]

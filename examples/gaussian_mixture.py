@@ -124,7 +124,7 @@ def main(args: Args) -> None:
     sizes = SIZES[args.scale]
     seeds = range(FIRST_SEED, FIRST_SEED + sizes.seeds)
     checks = np.unique(np.linspace(0, sizes.steps, sizes.checks + 1).round().astype(np.int64))
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
 
         def several(name: str, lr: float) -> list[dict[str, npt.NDArray[Any]]]:
             return [

@@ -157,7 +157,7 @@ def main(args: Args) -> None:
     sizes = SIZES[args.scale]
     noise = torch.randint(0, 256, (600, 1, 28, 28), dtype=torch.uint8)
     images = ImageSet("noise", noise) if args.scale == "smoke" else load_mnist(args.data_root)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         run = partial(train, images=images, sizes=sizes)
         work = partial(run, build(sizes), "in turn", sizes.checkpoint)
         state = {k: v for k, v in experiment.part("checkpoint", work).items() if "." in k}

@@ -87,7 +87,7 @@ def main(args: Args) -> None:
     """Run all seeds at three weightings, measure the stays, and compare."""
     print(__doc__)
     seeds, steps = SIZES[args.scale]
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         thetas, stays = {}, {}
         for name, (optimizer, eta) in RUNS.items():
             key = f"{optimizer}-{eta[0]:g}-{eta[1]:g}"

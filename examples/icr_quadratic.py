@@ -47,7 +47,7 @@ class Args:
 def main(args: Args) -> None:
     """Run SimGD twice, once with x held, and compare the growth with the spectral radius."""
     print(__doc__)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         game = Quadratic.icr()
         paths = {}
         for name, lr in {"in play": args.lr, "alone": 0.0}.items():

@@ -48,7 +48,7 @@ def main(args: Args) -> None:
     print(__doc__)
     cells, steps = SIZES[args.scale]
     game = Quadratic.icr()
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         lr, max_lr = np.array(PAIRS).T
         paths = run(game, "SimGD", game.start, lr=lr, max_lr=max_lr, steps=50)
         radii = [float(game.spectral_radius("SimGD", *pair)) for pair in PAIRS]

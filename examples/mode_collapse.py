@@ -145,12 +145,11 @@ def main(args: Args) -> None:
     steps, seeds = size["steps"], range(FIRST_SEED, FIRST_SEED + size["seeds"])
     checks = np.linspace(0, steps, size["checks"] + 1).astype(int)
     late = checks >= 0.6 * steps
-    rates = {"CGD": args.lr_cgd, "ACGD": args.lr_acgd}
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         runs = {
             name: [
                 experiment.part(
-                    f"{name.replace(' = ', '')}{rates.get(name, '')}-seed{seed}",
+                    f"{name.replace(' = ', '')}-seed{seed}",
                     lambda name=name, seed=seed: train(args, name, seed, checks),
                 )
                 for seed in (seeds[:1] if name in ONCE else seeds)

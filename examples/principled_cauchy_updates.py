@@ -73,7 +73,7 @@ def main(args: Args) -> None:
     """Draw updates of a generator's weight, and compare their quantiles with Cauchy's."""
     print(__doc__)
     count, largest = SIZES[args.scale]
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         game = GaussianMixtureGAN(GaussianMixture.ring(), latent=16, width=64, seed=args.seed)
         rows = jacobian(game).astype(np.float64)
         J = rows[:, np.linalg.norm(rows, axis=0).argmax()]

@@ -77,11 +77,11 @@ def main(args: Args) -> None:
     )
     spaced = np.concatenate(([0], np.geomspace(1, last, 20), np.linspace(0, last, 17)))
     checks = np.unique(spaced.round()).astype(int)
-    with Experiment(__file__, args.scale, args.out) as experiment:
-        weights = experiment.part(f"dcgan-seed{args.seed}", lambda: study.generators(ages))
+    with Experiment(__file__, args) as experiment:
+        weights = experiment.part("dcgan", lambda: study.generators(ages))
         runs = {
             age: experiment.part(
-                f"age{age}-seed{args.seed}",
+                f"age{age}",
                 lambda age=age: study.measure(
                     weights, age=age, checks=checks, minibatches=size["minibatches"]
                 ),

@@ -93,17 +93,16 @@ def main(args: Args) -> None:
     spaced = np.concatenate((np.geomspace(1, last, 10), np.linspace(0, last, 13)))
     checks = np.unique(spaced.round()).astype(int)
     early, end = np.abs(checks - 0.25 * last) <= 0.1 * last, checks >= 0.75 * last
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found: dict[float, list[dict[str, Any]]] = {noise: [] for noise in size["noises"]}
         for seed in seeds:
-            key = f"{args.critic_norm}-seed{seed}"
-            weights = experiment.part(f"dcgan-{key}", partial(study[seed].generators, [age]))
+            weights = experiment.part(f"dcgan-seed{seed}", partial(study[seed].generators, [age]))
             for noise in found:
                 work = partial(
                     study[seed].measure, weights, age=age, checks=checks, noise=noise,
                     minibatches=size["minibatches"], judged=size["judged"],
                 )  # fmt: skip
-                found[noise].append(experiment.part(f"noise{noise:g}-{key}", work))
+                found[noise].append(experiment.part(f"noise{noise:g}-seed{seed}", work))
         # Noise, seed, check.
         runs = {
             name: np.array([[run[name] for run in one] for one in found.values()])

@@ -63,7 +63,7 @@ def main(args: Args) -> None:
     """Solve the transport of every pair and bound it by every noise."""
     print(__doc__)
     count, levels = SIZES[args.scale]
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         data = Masses(GaussianMixture.ring().centers.double().numpy())
         roots = np.geomspace(1e-3, 1.0, levels)  # of the variance
         noises = [BoundedNoise(2 * root) for root in roots]

@@ -91,11 +91,11 @@ def train(clip: float | None, way: str, args: Args) -> dict[str, object]:
 def main(args: Args) -> None:
     """Train a critic for every bound, without and with BatchNorm."""
     print(__doc__)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             way: {
                 clip: experiment.part(
-                    f"clip{clip:g}-way{number}-seed{args.seed}",
+                    f"clip{clip:g}-way{number}",
                     lambda clip=clip, way=way: train(clip, way, args),
                 )["norms"]
                 for clip in CLIPS
@@ -105,7 +105,7 @@ def main(args: Args) -> None:
         slopes = {
             way: {clip: growth_a_layer(norms) for clip, norms in runs.items()} for way, runs in found.items()
         }
-        penalised = experiment.part(f"gp-seed{args.seed}", lambda: train(None, PENALTY, args))["norms"]
+        penalised = experiment.part("gp", lambda: train(None, PENALTY, args))["norms"]
         for way, values in slopes.items():
             print(f"{way}:", ", ".join(f"c = {clip:g}: {value:+.2f}" for clip, value in values.items()))
         plain = slopes[WAYS[0]]

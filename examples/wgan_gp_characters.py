@@ -127,11 +127,9 @@ def listed(values: Iterable[float]) -> str:
 def main(args: Args) -> None:
     """Train both ways, print what they write, and compare the n-grams."""
     print(__doc__)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
-            method: experiment.part(
-                f"{method.replace(' ', '_')}-seed{args.seed}-lr{lr_of(args):g}", partial(train, method, args)
-            )
+            method: experiment.part(method.replace(" ", "_"), partial(train, method, args))
             for method in METHODS
         }
         held_out = text(args, "test").decode()

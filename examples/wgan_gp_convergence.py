@@ -23,6 +23,7 @@ classifier's features. At paper scale this script runs the study that is also `g
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,8 @@ def study_of(args: Args) -> Study:
     return study
 
 
-def run(study: Study, job: Job, args: Args) -> dict[str, object]:
+def run(study: Study, job: Job, args: Args, folder: Path) -> dict[str, object]:
     """Do a run, and give its scores by step and by seconds of steps."""
-    folder = args.out / "runs" / f"wgan_gp_convergence-{args.scale}" / job.key
     failure = RunJob(args.device, args.data_root, None)(job, folder)
     row = finished_row(study, job, folder, failure)
     curve = [
@@ -103,11 +103,12 @@ def main(args: Args) -> None:
     """Run what is missing, compare, and draw the figure."""
     print(__doc__)
     study = study_of(args)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         rows: dict[str, list[dict[str, Any]]] = {method.name: [] for method in study.methods}
         score = ""
         for job in study.jobs():
-            found = experiment.part(job.key, lambda job=job: run(study, job, args))
+            folder = args.out / "runs" / f"wgan_gp_convergence-{args.scale}-{experiment.variant}" / job.key
+            found = experiment.part(job.key, partial(run, study, job, args, folder))
             score = str(found["score"]) or score
             points = [dict(zip(("step", "seconds", "score"), point, strict=True)) for point in found["curve"]]
             rows[job.method].append({"curve": points})

@@ -116,10 +116,10 @@ def main(args: Args) -> None:
     """Train with three bounds and with the penalty, and compare the slopes over the layers."""
     print(__doc__)
     ways = {**{f"clipping, c = {clip:g}": clip for clip in CLIPS}, PENALTY: None}
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             name: experiment.part(
-                f"{'gp' if clip is None else f'clip{clip:g}'}-seed{args.seed}-critics{args.n_critic}",
+                "gp" if clip is None else f"clip{clip:g}",
                 lambda clip=clip: train(clip, args),
             )
             for name, clip in ways.items()

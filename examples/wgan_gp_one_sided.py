@@ -102,14 +102,14 @@ def main(args: Args) -> None:
     """Train every setting with both penalties and count the wins."""
     print(__doc__)
     seeds = range(SIZES[args.scale][3])
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         scores = {
             weight: {
                 sides: np.array(
                     [
                         float(
                             experiment.part(
-                                f"{name}-{sides}-seed{seed}-gp{weight:g}-lr{lr_of(args):g}".replace(" ", "_"),
+                                f"{name}-{sides}-seed{seed}-gp{weight:g}".replace(" ", "_"),
                                 partial(train, name, weight, sides, seed, args),
                             )["distance"]
                         )

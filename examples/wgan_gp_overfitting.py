@@ -124,11 +124,9 @@ def trend(values: np.ndarray) -> float:
 def main(args: Args) -> None:
     """Train both ways and compare the losses."""
     print(__doc__)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
-            method: experiment.part(
-                f"{method}-seed{args.seed}".replace(" ", "_"), lambda m=method: train(m, args)
-            )
+            method: experiment.part(method.replace(" ", "_"), lambda m=method: train(m, args))
             for method in METHODS
         }
         gaps = []

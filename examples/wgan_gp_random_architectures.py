@@ -38,7 +38,7 @@ from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
 from gamedyn.gan.random_architectures import random_architecture
-from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, judged_by, run_trial
+from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, run_trial
 from gamedyn.plotting.curves import paired_scores
 from gamedyn.plotting.style import save
 
@@ -110,14 +110,13 @@ def main(args: Args) -> None:
     print(__doc__)
     n = SIZES[args.scale]["n"]
     features = features_at(args.scale, args.extractor, device=args.device)
-    which = f"seed{args.seed}-rate{args.rate}{judged_by(args.extractor)}"
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             method: np.array(
                 [
                     float(
                         experiment.part(
-                            f"{method.replace(' ', '_')}-{index}-{which}",
+                            f"{method.replace(' ', '_')}-{index}",
                             lambda method=method, index=index: train(method, index, features, args),
                         )["distance"]
                     )

@@ -109,10 +109,10 @@ def main(args: Args) -> None:
     """Train six critics, measure their slopes, and draw their level sets."""
     print(__doc__)
     sets = {name: make() for name, make in TOY_SETS.items()}
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             (method, name): experiment.part(
-                f"{method}-{name}-seed{args.seed}-gp{args.gp:g}-clip{args.clip:g}".replace(" ", "_"),
+                f"{method}-{name}".replace(" ", "_"),
                 lambda method=method, data=data: measure(train(method, data, args), data),
             )
             for method in METHODS

@@ -35,7 +35,7 @@ from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
 from gamedyn.gan.presets.methods import CLIPPING_RMSPROP, DCGAN_ADAM, GP_ADAM, LSGAN_RMSPROP
-from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, judged_by, run_trial
+from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, run_trial
 from gamedyn.plotting.grids import grids_of_samples
 from gamedyn.plotting.style import save
 
@@ -111,10 +111,10 @@ def main(args: Args) -> None:
     """Train all 28 pairs, count the successes of each method, and show samples."""
     print(__doc__)
     features = features_at(args.scale, args.extractor, device=args.device)
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         found = {
             (architecture, method): experiment.part(
-                f"{architecture}-{method.split()[0]}-seed{args.seed}-rate{args.rate}{judged_by(args.extractor)}",
+                f"{architecture}-{method.split()[0]}",
                 lambda architecture=architecture, method=method: train(architecture, method, features, args),
             )
             for architecture in VARIANTS

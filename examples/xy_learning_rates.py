@@ -58,7 +58,7 @@ def main(args: Args) -> None:
     game = Bilinear(1.0, start=START)
     paths, radii, growth = {}, {}, []
     errors: dict[str, float] = {}
-    with Experiment(__file__, args.scale, args.out) as experiment:
+    with Experiment(__file__, args) as experiment:
         for rate in args.rates:
             runs = {}
             for name, optimizer in OPTIMIZERS.items():

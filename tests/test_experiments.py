@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gamedyn.cli import main
-from gamedyn.experiments import Experiment, Finding, read_catalogue
+from gamedyn.experiments import Experiment, Finding, Scale, read_catalogue
 from gamedyn.experiments.experiment import fingerprint
 from gamedyn.experiments.page import drawn_by, page, read_record, read_records
 from gamedyn.provenance import commit, processor
+
+
+@dataclass
+class Args:
+    """Flags of an experiment."""
+
+    out: Path
+    scale: Scale = "smoke"
+    latent: int = 128
+    data_root: str | None = None
 
 
 @pytest.mark.parametrize(
@@ -38,17 +49,38 @@ def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
         return {"value": [1.0, 2.0], "count": 3}
 
     for _ in range(2):
-        with Experiment("own.py", "smoke", tmp_path) as experiment:
+        with Experiment("own.py", Args(tmp_path)) as experiment:
             found = experiment.part("seed0", work)
             assert found["value"].tolist() == [1.0, 2.0]
             assert int(found["count"]) == 3
             experiment.find("x", 1.0, ">", 0.0)
     assert len(calls) == 1
-    (tmp_path / "parts" / "own-smoke-seed0.npz").write_bytes(b"PK torn")
-    Experiment("own.py", "smoke", tmp_path).part("seed0", work)
+    (part,) = (tmp_path / "parts").iterdir()
+    part.write_bytes(b"PK torn")
+    Experiment("own.py", Args(tmp_path)).part("seed0", work)
     assert len(calls) == 2
-    Experiment("own.py", "laptop", tmp_path).part("seed0", work)  # another scale is another part
+    Experiment("own.py", Args(tmp_path, "laptop")).part("seed0", work)  # another scale is another part
     assert len(calls) == 3
+
+
+def test_a_part_of_other_flags_is_another_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def work() -> dict[str, object]:
+        calls.append(1)
+        return {"value": len(calls)}
+
+    monkeypatch.delenv("GAMEDYN_DATA", raising=False)
+    first = Args(tmp_path)
+    other = [replace(first, latent=7), replace(first, data_root="a"), replace(first, data_root="b")]
+    for _ in range(2):
+        found = [int(Experiment("own.py", args).part("cgd", work)["value"]) for args in (first, *other)]
+        assert found == [1, 2, 3, 4]
+    monkeypatch.setenv("GAMEDYN_DATA", "b")  # as `gamedyn reproduce --data-root b` names it
+    assert int(Experiment("own.py", first).part("cgd", work)["value"]) == 4
+    monkeypatch.delenv("GAMEDYN_DATA")
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    assert int(Experiment("own.py", replace(other[0], out=moved)).part("cgd", work)["value"]) == 2
 
 
 def test_a_part_of_another_version_of_the_script_is_done_again(tmp_path: Path) -> None:
@@ -61,7 +93,7 @@ def test_a_part_of_another_version_of_the_script_is_done_again(tmp_path: Path) -
 
     for header, size, expected in (("a", 1, 1), ("b", 1, 1), ("b", 2, 2)):
         script.write_text(f'"""{header}"""\nSIZE = {size}  # {header}\n')
-        Experiment(str(script), "smoke", tmp_path).part("seed0", work)
+        Experiment(str(script), Args(tmp_path)).part("seed0", work)
         assert len(calls) == expected, header  # the header and comments are no part of the code
 
 
@@ -75,14 +107,14 @@ def test_every_python_finds_the_parts_of_another(tmp_path: Path) -> None:
 def test_a_part_of_another_commit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("first", "second"):
         monkeypatch.setattr("gamedyn.experiments.experiment.commit", lambda name=name: name)
-        with Experiment("own.py", "smoke", tmp_path) as experiment:
+        with Experiment("own.py", Args(tmp_path)) as experiment:
             experiment.part("seed0", lambda: {"value": 1.0})
             experiment.part(f"of {name}", lambda: {"value": 1.0})
     assert json.loads((tmp_path / "own.json").read_text())["commits"] == ["first", "second"]
 
 
 def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Experiment("own.py", "smoke", tmp_path) as experiment:
+    with Experiment("own.py", Args(tmp_path)) as experiment:
         experiment.keep(curve=[1.0, 2.0])
         experiment.find("gain", 3.0, ">", 2.0)
         experiment.find("loss", math.nan, "<", 2.0)
@@ -91,14 +123,14 @@ def test_the_record_says_what_was_found(tmp_path: Path, capsys: pytest.CaptureFi
     assert (record["commits"], record["processor"]) == ([name for name in [commit()] if name], processor())
     assert [(f["number"], f["held"]) for f in record["findings"]] == [(3.0, True), (None, False)]
     assert np.load(tmp_path / "own.npz")["curve"].tolist() == [1.0, 2.0]
-    assert capsys.readouterr().out.splitlines()[-1] == "claim: did not hold"
+    assert capsys.readouterr().out.splitlines()[-1] == "claim: did not hold (smoke sizes decide nothing)"
 
 
 def test_an_experiment_that_fails_or_finds_nothing_holds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Experiment("own.py", "smoke", tmp_path):
+    with pytest.raises(RuntimeError), Experiment("own.py", Args(tmp_path)):
         raise RuntimeError
     assert not (tmp_path / "own.json").exists()
-    with Experiment("own.py", "smoke", tmp_path):
+    with Experiment("own.py", Args(tmp_path)):
         pass
     assert json.loads((tmp_path / "own.json").read_text())["held"] is False
 
@@ -114,11 +146,19 @@ Time      1 s
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from gamedyn.experiments import Experiment, Scale
 
-with Experiment(__file__, sys.argv[2], Path(sys.argv[4])) as experiment:
+
+@dataclass
+class Args:
+    out: Path
+    scale: Scale
+
+
+with Experiment(__file__, Args(Path(sys.argv[4]), sys.argv[2])) as experiment:
     experiment.find("one", 1.0, "<", 2.0)
 '''
 
@@ -146,6 +186,13 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
     assert "small: done before" in capfd.readouterr().out
     assert drawn_by(json.loads((out / "small.json").read_text())) in text
+    record = json.loads((out / "small.json").read_text())
+    (out / "small.json").write_text(json.dumps({**record, "flags": ["--latent", "7"]}))
+    assert main(["reproduce", "--page", "--out", str(out)]) == 0
+    assert "`python examples/small.py --scale smoke --latent 7`" in (out / "gallery.md").read_text()
+    capfd.readouterr()
+    assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
+    assert "done before" not in capfd.readouterr().out  # those flags were not asked for
     (out / "gallery.md").unlink()
     assert main(["reproduce", "--page", "--out", str(out)]) == 0
     assert (out / "gallery.md").read_text() == text
@@ -174,7 +221,7 @@ def test_two_tasks_at_once_are_refused(
 def test_a_record_that_is_none_is_named(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Experiment("bilinear_orbits.py", "smoke", tmp_path) as experiment:
+    with Experiment("bilinear_orbits.py", Args(tmp_path)) as experiment:
         experiment.find("one", 1.0, "<", 2.0)
     path = tmp_path / "bilinear_orbits.json"
     whole = json.loads(path.read_text())

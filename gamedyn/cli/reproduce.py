@@ -15,8 +15,8 @@ from typing import Annotated
 import tyro
 
 from gamedyn.atomic import write_atomically
+from gamedyn.experiments.arguments import Scale
 from gamedyn.experiments.catalogue import Entry, read_catalogue
-from gamedyn.experiments.experiment import Scale
 from gamedyn.experiments.page import page, read_records
 from gamedyn.experiments.script import MISTAKE
 
@@ -78,7 +78,8 @@ class Reproduce:
         done = read_records(folder, entries)
         failed = []
         for entry in entries.values():
-            if entry.name in done and done[entry.name]["scale"] == self.scale:
+            before = done.get(entry.name, {})
+            if before.get("scale") == self.scale and not before.get("flags"):
                 print(f"{entry.name}: done before")
             elif self._run_one(entry, folder):
                 failed.append(entry.name)

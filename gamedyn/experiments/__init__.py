@@ -1,7 +1,15 @@
 """What an experiment's script needs beside the library: sizes, finished parts, findings and their page."""
 
+from gamedyn.experiments.arguments import Scale
 from gamedyn.experiments.catalogue import Entry, read_catalogue
-from gamedyn.experiments.experiment import Experiment, Finding, Scale
+from gamedyn.experiments.experiment import Experiment, Finding
 from gamedyn.experiments.script import run_script
 
-__all__ = ["Entry", "Experiment", "Finding", "Scale", "read_catalogue", "run_script"]
+__all__ = [
+    "Entry",
+    "Experiment",
+    "Finding",
+    "Scale",
+    "read_catalogue",
+    "run_script",
+]

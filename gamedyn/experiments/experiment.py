@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import gamedyn
 from gamedyn.atomic import write_atomically
+from gamedyn.experiments.arguments import Arguments, flags, variant
 from gamedyn.provenance import commit, processor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Scale = Literal["smoke", "laptop", "paper"]
-"""How large: seconds, for tests; at most 20 minutes on two processors; the source's own settings."""
 Relation = Literal["<", "<=", ">", ">="]
 Arrays = Mapping[str, Any]
 
@@ -77,22 +76,28 @@ class Experiment:
 
     Args:
         script: The script's `__file__`; its name is the experiment's.
-        scale: How large.
-        out: Folder of the results.
+        args: The dataclass of its flags, with `scale` and with `out`, the folder of the results.
+
+    Attributes:
+        variant: A word that tells these flags from others, see `arguments.variant`.
 
     Example:
         >>> import tempfile
-        >>> with Experiment("xy.py", "smoke", Path(tempfile.mkdtemp())) as experiment:
+        >>> @dataclass
+        ... class Args:
+        ...     out: Path
+        ...     scale: Scale = "smoke"
+        >>> with Experiment("xy.py", Args(Path(tempfile.mkdtemp()))) as experiment:
         ...     run = experiment.part("cgd", lambda: {"radius": [1.0, 0.5]})
         ...     experiment.find("radius at the end", run["radius"][-1], "<", 1.0)
         radius at the end: 0.5, needs < 1: held
-        claim: held
+        claim: held (smoke sizes decide nothing)
     """
 
-    def __init__(self, script: str, scale: Scale, out: Path) -> None:
+    def __init__(self, script: str, args: Arguments) -> None:
         self.name = Path(script).stem
-        self.scale = scale
-        self.folder = out
+        self.scale, self.folder = args.scale, args.out
+        self.flags, self.variant = flags(args), variant(args)
         self.findings: list[Finding] = []
         self.pictures: list[Path] = []
         self._arrays: dict[str, Any] = {}
@@ -105,11 +110,11 @@ class Experiment:
     def part(self, key: str, work: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
         """Do a part of the work, or read what it gave when an earlier start finished it.
 
-        A part that another version of the script left is done again; one that another commit of the library
-        left counts, and the record names that commit too.
+        A part that other flags left is another part; one that another version of the script left is done
+        again; one that another commit of the library left counts, and the record names that commit too.
 
         Args:
-            key: The part in one word, with everything that makes it another part: method, seed, size.
+            key: The part in one word that tells it from the other parts of this start.
             work: Gives the part's results as arrays.
 
         Returns:
@@ -120,7 +125,7 @@ class Experiment:
         """
         import numpy as np  # here, so that --help is instant
 
-        path = self.folder / "parts" / f"{self.name}-{self.scale}-{key}.npz"
+        path = self.folder / "parts" / f"{self.name}-{self.scale}-{self.variant}-{key}.npz"
         if path.exists():
             try:
                 with np.load(path, allow_pickle=False) as found:
@@ -186,6 +191,7 @@ class Experiment:
         record = {
             "name": self.name,
             "scale": self.scale,
+            "flags": self.flags,
             "held": held,
             "findings": [
                 {**asdict(finding), "number": repr_of(finding.number), "held": finding.held}
@@ -203,7 +209,8 @@ class Experiment:
         text = json.dumps(record, indent=1) + "\n"
         write_atomically(self.folder / f"{self.name}.json", text.encode())
         if self.findings:
-            print("claim:", "held" if held else "did not hold")
+            small = " (smoke sizes decide nothing)" if self.scale == "smoke" else ""
+            print(f"claim: {'held' if held else 'did not hold'}{small}")
 
 
 def fingerprint(script: Path) -> str:

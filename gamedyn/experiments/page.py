@@ -109,7 +109,7 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         ]
         lines += [
             "",
-            f"`gamedyn reproduce {name} --scale {record['scale']}`, {record['date']}, {drawn_by(record)}"
+            f"`{command(name, record)}`, {record['date']}, {drawn_by(record)}"
             f"{record['processors']} processors, {spent(processor_time(record))}",
         ]
         if "result" in entry.header:
@@ -136,6 +136,27 @@ def titles(document: str) -> str:
         'Generative Adversarial Nets'
     """
     return "; ".join(re.findall(r'"([^"]+)"', document)) or document
+
+
+def command(name: str, record: Record) -> str:
+    """Write the command that an experiment was done by.
+
+    Args:
+        name: The experiment.
+        record: What it left.
+
+    Returns:
+        That of gamedyn; of the script itself where flags of its own were given.
+
+    Example:
+        >>> command("dirac_gan", {"scale": "laptop"})
+        'gamedyn reproduce dirac_gan --scale laptop'
+        >>> command("dirac_gan", {"scale": "laptop", "flags": ["--r1", "1.0"]})
+        'python examples/dirac_gan.py --scale laptop --r1 1.0'
+    """
+    own = record.get("flags", [])
+    start = f"python examples/{name}.py" if own else f"gamedyn reproduce {name}"
+    return " ".join([start, "--scale", record["scale"], *own])
 
 
 def processor_time(record: Record) -> float:

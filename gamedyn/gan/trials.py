@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -132,22 +131,6 @@ def features_at(scale: str, extractor: str | None = None, *, device: str = "cpu"
             "cifarnet:FOLDER"
         )
     return open_extractor(spec, device=device).features
-
-
-def judged_by(extractor: str | None) -> str:
-    """Give what tells stored trials apart that other features judged.
-
-    Args:
-        extractor: As for `features_at`.
-
-    Returns:
-        The end of a file's name; nothing for a size's own features.
-
-    Example:
-        >>> judged_by(None), judged_by("cifarnet:net")
-        ('', '-cifarnet_net')
-    """
-    return "" if extractor is None else "-" + re.sub(r"\W+", "_", extractor)
 
 
 def images_at(scale: str, data_root: str | None = None, *, size: int = 32) -> dict[str, Any]:
