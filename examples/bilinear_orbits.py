@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from gamedyn.dynamics import trajectory
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Positive, Scale, run_script
 from gamedyn.games import Bilinear
 from gamedyn.optimizers import ACGD, CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -42,11 +42,11 @@ class Args:
     """Sizes; here all are the paper's."""
     out: Path = Path("runs/examples")
     """Folder for the pictures, their arrays and the findings."""
-    steps: int = 50
+    steps: Count = 50
     """Steps of each run."""
-    lr: float = 0.2
+    lr: Positive = 0.2
     """Step size of both players."""
-    alphas: tuple[float, ...] = (1.0, 3.0, 6.0)
+    alphas: tuple[Positive, ...] = (1.0, 3.0, 6.0)
     """Strengths of the coupling, one picture each."""
 
 
@@ -56,7 +56,7 @@ def main(args: Args) -> None:
     factors: dict[str, list[float]] = defaultdict(list)
     errors: dict[str, list[float]] = defaultdict(list)
     with Experiment(__file__, args) as experiment:
-        for alpha in args.alphas:
+        for alpha in sorted(set(args.alphas)):
             game = Bilinear(alpha, start=(0.5, 0.5))
             orbits, distances, exact = {}, {}, {}
             for name, optimizer in OPTIMIZERS.items():
@@ -94,7 +94,7 @@ def main(args: Args) -> None:
             experiment.find(f"relative error of {what}, worst α", max(found), "<", 1e-12)
         experiment.find("SimGD's factor a step, at the least α", min(factors["SimGD"]), ">", 1.0)
         experiment.find("CGD's factor a step, at the least α", max(factors["CGD"]), "<", 1.0)
-        if len(args.alphas) > 1:
+        if len(factors["CGD"]) > 1:
             falls = float(np.diff(factors["CGD"]).max())
             experiment.find("change of CGD's factor to the next α, the largest", falls, "<", 0.0)
 

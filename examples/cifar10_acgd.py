@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Positive, Scale, Seed, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, ImageSet, data_root, load_cifar10, load_digits
 from gamedyn.gan.losses import Wasserstein
@@ -54,15 +54,15 @@ class Args:
     """Folder for the picture, its arrays and the findings."""
     data_root: Path | None = None
     """Folder with CIFAR-10; by default GAMEDYN_DATA."""
-    latent: int = 128
+    latent: Count = 128
     """Length of the noise vectors."""
-    lr: float = 1e-3
+    lr: Positive = 1e-3
     """Step size of ACGD."""
-    lr_adam: float = 1e-4
+    lr_adam: Positive = 1e-4
     """Step size of Adam, alternating, betas (0.5, 0.999)."""
-    checks: int = 20
+    checks: Count = 20
     """How often the distance is measured."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights, batches and noise."""
 
 

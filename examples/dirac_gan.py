@@ -25,7 +25,7 @@ import numpy as np
 
 from gamedyn.dynamics import trajectory
 from gamedyn.dynamics.runs import Steppable
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Positive, Scale, Weight, run_script
 from gamedyn.games import DiracGAN
 from gamedyn.optimizers import CGD, AltGD, SimGD
 from gamedyn.plotting.orbits import orbits_and_distances
@@ -43,13 +43,13 @@ class Args:
     """Sizes; here all are alike."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    steps: int = 300
+    steps: Count = 300
     """Steps of each run."""
-    start: float = 0.4
+    start: Positive = 0.4
     """Both players' first value; the equilibrium is 0."""
-    lr: float = 0.3
+    lr: Positive = 0.3
     """Step size of both players."""
-    r1: float = 0.5
+    r1: Weight = 0.5
     """Weight of the R1 penalty in the run that has one."""
     loss: Literal["saturating", "nonsaturating"] = "saturating"
     """The zero-sum loss, or the general-sum one that practice prefers (CGD then solves by GMRES)."""

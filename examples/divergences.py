@@ -20,11 +20,12 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Scale, run_script, within
 from gamedyn.games import (
     LineMixture,
     divergences,
@@ -55,7 +56,7 @@ class Args:
     """Sizes; here all are the documents'."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    points: int = 241
+    points: Annotated[int, within(2, 1_000_000)] = 241
     """Means between 0 and 30."""
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gamedyn.dynamics import growth, trajectory
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Positive, Scale, run_script
 from gamedyn.games import Quadratic
 from gamedyn.optimizers import SimGD
 from gamedyn.plotting.planar import with_and_without_answer
@@ -36,11 +36,11 @@ class Args:
     """Sizes; here all are the paper's."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    steps: int = 100
+    steps: Count = 100
     """Steps of each run."""
-    lr: float = 0.09
+    lr: Positive = 0.09
     """Step size of the generator x."""
-    max_lr: float = 0.01
+    max_lr: Positive = 0.01
     """Step size of the discriminator y."""
 
 

@@ -35,7 +35,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Positive, Scale, run_script
 from gamedyn.games import GaussianMixture
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import Minimax
@@ -76,9 +76,9 @@ class Args:
     """Sizes: networks, batches, steps and seeds."""
     out: Path = Path("runs/examples")
     """Folder for the pictures, their arrays and the findings."""
-    lr_cgd: float = 0.3
+    lr_cgd: Positive = 0.3
     """Step size of CGD."""
-    lr_acgd: float = 1e-3
+    lr_acgd: Positive = 1e-3
     """Step size of ACGD."""
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from scipy.stats import cauchy, kstest, norm
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Positive, Scale, Seed, run_script
 from gamedyn.games import GaussianMixture, GaussianMixtureGAN
 from gamedyn.plotting.style import save
 from gamedyn.plotting.tails import tails_and_averages
@@ -46,11 +46,11 @@ class Args:
     """Sizes: how many updates are drawn."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    noise: float = 1e-3
+    noise: Positive = 1e-3
     """Standard deviation of the discriminator's error ε."""
-    slope_noise: float = 1e-2
+    slope_noise: Positive = 1e-2
     """Standard deviation of each coordinate of its gradient's error r."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the generator's weights and of the noises."""
 
 

@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Scale, Seed, run_script
 from gamedyn.gan.data import load_cifar10, load_digits
+from gamedyn.gan.devices import Device
 from gamedyn.gan.overtraining import Overtraining
 from gamedyn.plotting.probes import Panel, curves_over_iterations
 from gamedyn.plotting.style import save
@@ -59,9 +60,9 @@ class Args:
     """Folder for the pictures, their arrays and the findings."""
     data_root: Path | None = None
     """Where CIFAR-10 lies, for the paper's scale."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """Where the networks are."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights, data and noise."""
 
 

@@ -33,8 +33,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Scale, Seed, run_script
 from gamedyn.gan.data import load_cifar10, load_digits
+from gamedyn.gan.devices import Device
 from gamedyn.gan.overtraining import Overtraining
 from gamedyn.plotting.probes import Panel, curves_over_iterations
 from gamedyn.plotting.style import save
@@ -64,11 +65,11 @@ class Args:
     """Folder for the picture, its arrays and the findings."""
     data_root: Path | None = None
     """Where CIFAR-10 lies, for the paper's scale."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """Where the networks are."""
     critic_norm: Literal["none", "batch"] = "none"
     """Normalisation of the discriminators; the theorems are on functions of a single sample."""
-    seed: int = 2
+    seed: Seed = 2
     """Seed of weights, data and noise; every further seed is the next."""
 
 

@@ -30,7 +30,7 @@ import torch
 from torch import nn
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Scale, Seed, run_script
 from gamedyn.games import SwissRoll
 from gamedyn.gan.critics import critic_step, growth_a_layer, layer_gradients
 from gamedyn.gan.losses import Wasserstein
@@ -58,7 +58,7 @@ class Args:
     """Sizes of the run."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and samples."""
 
 

@@ -31,7 +31,7 @@ import torch
 from torch import nn
 from tqdm import tqdm, trange
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Positive, Scale, Seed, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import BatchOrder, TextLines, load_text, text_lines
 from gamedyn.gan.losses import LOSSES
@@ -62,9 +62,9 @@ class Args:
     """Folder for the picture, its arrays and the findings."""
     data_root: Path | None = None
     """Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and samples."""
-    lr: float | None = None
+    lr: Positive | None = None
     """Step size of both networks; by default the paper's 1e-4 at its scale, else five times as much."""
 
 

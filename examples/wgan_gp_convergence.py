@@ -31,6 +31,7 @@ import numpy as np
 
 from gamedyn.cli.study import RunJob
 from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.gan.devices import Device
 from gamedyn.gan.studies import STUDIES, Job, Study
 from gamedyn.gan.studies.figures import band, mean_at
 from gamedyn.gan.studies.sweep import finished_row
@@ -64,14 +65,16 @@ class Args:
     """Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder."""
     extractor: str | None = None
     """Features of the score at paper scale, as for gamedyn train."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """Where the networks live."""
 
 
 def study_of(args: Args) -> Study:
     """Give the library's study of the figure, at the size that was asked for."""
     if args.scale == "paper" and args.extractor is None:
-        raise SystemExit("at paper scale name --extractor, such as inception:FILE or cifarnet:FOLDER")
+        raise ValueError(
+            "at paper scale name what the images are judged by: --extractor inception:FILE or cifarnet:FOLDER"
+        )
     study = STUDIES["wgan-gp-cifar10"](args.scale, args.extractor or DIGITS)
     if args.scale == "laptop":
         study = replace(study, shared=LAPTOP, steps=LAPTOP_STEPS, seeds=LAPTOP_SEEDS)

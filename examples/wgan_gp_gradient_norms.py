@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Scale, Seed, Weight, run_script
 from gamedyn.games import SwissRoll
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.critics import growth_a_layer, layer_gradients
@@ -60,11 +60,11 @@ class Args:
     """Sizes of the run."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and samples."""
-    n_critic: int = 5
+    n_critic: Count = 5
     """Steps of the critic to one of the generator."""
-    gp: float = 10.0
+    gp: Weight = 10.0
     """Weight of the gradient penalty."""
 
 

@@ -34,7 +34,7 @@ import torch
 from scipy.stats import binomtest
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Positive, Scale, run_script
 from gamedyn.games import TOY_SETS
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.losses import Wasserstein
@@ -62,9 +62,9 @@ class Args:
     """Sizes of the run."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    weights: tuple[float, ...] = (10.0, 0.1)
+    weights: tuple[Positive, ...] = (10.0, 0.1)
     """Weights of the penalty: the paper's, and its code's on these sets."""
-    lr: float | None = None
+    lr: Positive | None = None
     """Step size of both networks; by default the paper's 1e-4 at its scale, else ten times as much."""
 
 

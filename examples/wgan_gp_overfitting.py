@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from tqdm import trange
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Scale, Seed, run_script
 from gamedyn.gan.batch import Batch
 from gamedyn.gan.data import ImageSet, ImageSource, load_digits, load_mnist
 from gamedyn.gan.data.images import resized
@@ -61,7 +61,7 @@ class Args:
     """Folder for the picture, its arrays and the findings."""
     data_root: Path | None = None
     """Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights, samples and the choice of digits."""
 
 

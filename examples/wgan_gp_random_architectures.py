@@ -33,9 +33,10 @@ from typing import Any
 import numpy as np
 
 from gamedyn.cli.steppers import make_stepper
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Index, Positive, Scale, Seed, run_script
 from gamedyn.gan.config import TrainConfig
 from gamedyn.gan.data.sources import open_images
+from gamedyn.gan.devices import Device
 from gamedyn.gan.presets.methods import DCGAN_ADAM, GP_ADAM
 from gamedyn.gan.random_architectures import random_architecture
 from gamedyn.gan.trials import Features, distance_of_noise, features_at, images_at, run_trial
@@ -68,13 +69,13 @@ class Args:
     """Folder of the data sets; by default GAMEDYN_DATA, else the platform's cache folder."""
     extractor: str | None = None
     """Features of the distance, as for gamedyn train; needed at paper scale."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """Where the networks live."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and samples."""
-    first: int = 0
+    first: Index = 0
     """Index of the first architecture."""
-    rate: float | None = None
+    rate: Positive | None = None
     """Factor on the paper's learning rates; by default 1 at the paper's scale, else 5."""
 
 

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Experiment, Positive, Scale, Seed, Weight, run_script
 from gamedyn.games import TOY_SETS, PointSet
 from gamedyn.gan.critics import critic_step
 from gamedyn.gan.losses import Wasserstein
@@ -55,11 +55,11 @@ class Args:
     """Sizes of the run."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and samples."""
-    gp: float = 10.0
+    gp: Weight = 10.0
     """Weight of the gradient penalty: the paper's; its code has 0.1 on these sets."""
-    clip: float = 0.01
+    clip: Positive = 0.01
     """Bound of the weights under clipping."""
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gamedyn.dynamics import trajectory
-from gamedyn.experiments import Experiment, Scale, run_script
+from gamedyn.experiments import Count, Experiment, Positive, Scale, run_script
 from gamedyn.games import Bilinear
 from gamedyn.optimizers import CGD, AltGD, SimGD
 from gamedyn.plotting.oscillation import oscillations
@@ -40,10 +40,10 @@ class Args:
     """Sizes; here all are alike."""
     out: Path = Path("runs/examples")
     """Folder for the picture, its arrays and the findings."""
-    steps: int = 200
+    steps: Count = 200
     """Steps of each run."""
-    rates: tuple[float, ...] = (0.05, 0.1, 0.2)
-    """Learning rates, in ascending order."""
+    rates: tuple[Positive, ...] = (0.05, 0.1, 0.2)
+    """Learning rates."""
 
 
 def turn(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
@@ -59,7 +59,7 @@ def main(args: Args) -> None:
     paths, radii, growth = {}, {}, []
     errors: dict[str, float] = {}
     with Experiment(__file__, args) as experiment:
-        for rate in args.rates:
+        for rate in sorted(set(args.rates)):
             runs = {}
             for name, optimizer in OPTIMIZERS.items():
                 x, y = game.parameters()
@@ -84,8 +84,9 @@ def main(args: Args) -> None:
         for what, error in errors.items():
             experiment.find(f"relative error of {what}, worst η", error, "<", 1e-12)
         experiment.find("growth of SimGD's radius at the smallest η", growth[0], ">", 1.0)
-        faster = min(after / before for before, after in pairwise(growth))
-        experiment.find("its growth at an η over that at the η before, least", faster, ">", 1.0)
+        if len(growth) > 1:
+            faster = min(after / before for before, after in pairwise(growth))
+            experiment.find("its growth at an η over that at the η before, least", faster, ">", 1.0)
 
         picture = oscillations(
             paths,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import tyro
+
+from gamedyn.divergence import DivergenceError
+from gamedyn.experiments.bounds import check_arguments
 
 Arguments = TypeVar("Arguments")
 MISTAKE = 2
@@ -34,7 +37,26 @@ def run_script(main: Callable[[Arguments], object], arguments: type[Arguments]) 
         3 steps
     """
     try:
-        main(tyro.cli(arguments))
+        args = tyro.cli(arguments)
+        check_arguments(args)
+        main(args)
     except (ValueError, OSError) as error:
-        print(f"{Path(sys.argv[0]).stem}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(MISTAKE) from error
+        refuse(str(error), error)
+    except DivergenceError as error:
+        refuse(f"diverged: {error}; lower the step sizes", error)
+    except MemoryError as error:
+        refuse("out of memory: choose smaller sizes", error)
+
+
+def refuse(reason: str, error: BaseException) -> NoReturn:
+    """End the script with a line.
+
+    Args:
+        reason: What was wrong, and the mend.
+        error: What it comes from.
+
+    Raises:
+        SystemExit: Always, with 2.
+    """
+    print(f"{Path(sys.argv[0]).stem}: error: {' '.join(reason.split())}", file=sys.stderr)
+    raise SystemExit(MISTAKE) from error
