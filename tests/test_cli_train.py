@@ -424,6 +424,47 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
     ]
 
 
+def test_two_processes_do_not_write_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    process = launch("--dataset", "ring", "--dim", 4, "--steps", 10**6, "--checkpoint-every", 5, "--out", out)
+    wait_for_checkpoint(out, process)
+    settings = (out / "config.json").read_bytes()
+    assert train("--resume", "--out", out, "--steps", 10**7) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"another process is at work on the run in {out}" in line
+    assert (out / "config.json").read_bytes() == settings
+    process.kill()
+    process.communicate()
+    step = (load_newest(out) or {})["step"] + 1
+    assert train("--resume", "--out", out, "--steps", step) == 0  # a killed run claims nothing
+
+
+@pytest.mark.parametrize(
+    ("every", "code", "words"),
+    [
+        ("2", 2, "its checkpoints are gone: put the newest back, or delete log.jsonl"),
+        ("50", 0, "from step 0"),
+    ],
+)
+def test_a_run_without_its_checkpoints_does_not_begin_again_in_silence(
+    every: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert train("--dataset", "ring", *TINY, "--out", out, "--checkpoint-every", every) == 0
+    log = (out / "log.jsonl").read_text()
+    for path in list_checkpoints(out):
+        path.unlink()
+    capsys.readouterr()
+    assert train("--resume", "--out", out) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(out) in line
+    assert words in line
+    kept = out / (
+        "log.jsonl" if code else "log-before.jsonl"
+    )  # up to its first checkpoint it may not have had any
+    assert kept.read_text() == log
+
+
 def test_the_demo_runs_twice_into_one_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

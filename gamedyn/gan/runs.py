@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
 from gamedyn.atomic import write_atomically
+from gamedyn.gan.claims import claimed
 from gamedyn.gan.config import TrainConfig, config_text, read_config, resolve
+from gamedyn.gan.runlog import read_log
 
 CONFIG = "config.json"
-LOG = "log.jsonl"
+LOG, OLD_LOG = "log.jsonl", "log-before.jsonl"
 # What a continued run may change: how long it runs, what it writes, and where it runs.
 CHANGEABLE = {
     "steps",
@@ -87,7 +90,7 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
     Raises:
         ValueError: If the folder holds a run that has begun, or settings of something else, and `resume` is
             false; or if `resume` changes a setting that would make it another run, or asks for fewer steps
-            than were done.
+            than were done; or if the run's checkpoints are gone, or another process is at work on it.
         FileNotFoundError: If there is no run to continue.
         OSError: If the folder cannot be written.
     """
@@ -116,6 +119,8 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
                 f"the run in {folder} has done {done} steps, more than the {config.steps} asked for: give "
                 "--steps of at least as many, or choose another --out for a new run"
             )
+        if not any(folder.glob("checkpoint-*.pt")):
+            check_not_lost(folder, before.checkpoint_every)
     elif has_begun(folder):
         raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
     elif stored.is_file():
@@ -127,4 +132,43 @@ def open_run(folder: Path, config: TrainConfig, *, resume: bool) -> None:
                 "choose another --out"
             ) from error
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(stored, config_text(config).encode())
+    with claimed(folder):
+        write_atomically(stored, config_text(config).encode())
+        if resume:
+            set_log_aside(folder)
+
+
+def check_not_lost(folder: Path, checkpoint_every: int) -> None:
+    """Refuse to begin a run again that had checkpoints and has none any more.
+
+    Args:
+        folder: The run's folder, without checkpoints.
+        checkpoint_every: Steps from one checkpoint to the next.
+
+    Raises:
+        ValueError: If its log goes beyond the step of the first checkpoint. Up to there the run may have been
+            killed before that was written, and begins again to the same end.
+    """
+    logged = max((line["step"] for line in read_log(folder / LOG)), default=0)
+    if logged > checkpoint_every:
+        raise ValueError(
+            f"the run in {folder} has logged {logged} steps, and its checkpoints are gone: put the newest "
+            f"back, or delete {LOG} there to start again from step 0"
+        )
+
+
+def set_log_aside(folder: Path) -> None:
+    """Keep the log of a run that begins again, for want of a checkpoint, under another name, and say so.
+
+    Args:
+        folder: The run's folder.
+    """
+    log = folder / LOG
+    if has_begun(folder) and not any(folder.glob("checkpoint-*.pt")):
+        log.replace(folder / OLD_LOG)
+        warnings.warn(
+            f"the run in {folder} has no checkpoint: it starts again from step 0, and its log is kept as "
+            f"{OLD_LOG}",
+            RuntimeWarning,
+            stacklevel=3,
+        )

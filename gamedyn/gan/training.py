@@ -15,6 +15,7 @@ from tqdm import tqdm
 from gamedyn.gan.averaging import AveragedGenerator
 from gamedyn.gan.batches import Batches
 from gamedyn.gan.checkpoints import load_newest, save_step
+from gamedyn.gan.claims import claimed
 from gamedyn.gan.clock import StepClock
 from gamedyn.gan.config import TrainConfig, resolve
 from gamedyn.gan.data.sources import Source
@@ -119,9 +120,14 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: If the user stopped the run; its checkpoint is written.
-            ValueError: If every checkpoint of the run is damaged, or the newest is of another run.
+            ValueError: If every checkpoint of the run is damaged, or the newest is of another run, or another
+                process is at work on it.
             OSError: If a file cannot be written.
         """
+        with claimed(self.folder):
+            self._run(seconds)
+
+    def _run(self, seconds: float) -> None:
         if not self.continue_from(self.folder, mend="start again with another --out"):
             torch.manual_seed(self.config.seed + GLOBAL_STREAM)
         record_environment(self.folder, self.device, step=self.step)
