@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gamedyn.cli import main, short_message
+from gamedyn.cli import main
+from gamedyn.cli.messages import short_message
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -152,6 +153,28 @@ def test_short_message_keeps_the_problem_and_the_suggestion() -> None:
         "gamedyn: error: Unrecognized options: --sze, 3",
         "Perhaps you meant --size INT. For full helptext, run x --help",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "hint"),
+    [
+        ("icr bilinear --eta -1", "Unrecognized options: --eta, -1", "run gamedyn icr bilinear --help"),
+        ("icr quadratic --lr nan", "options: --lr nan", "run gamedyn icr quadratic --help"),
+        ("train --stepz 5", "options: --stepz, 5", "meant --steps {None}|INT. For full helptext, "),
+        ("train --steps 0", "steps must be a whole number", "For full helptext, see gamedyn train --help"),
+        ("study digits-long --sedes 1", "--sedes, 1", "meant --seeds {None}|{[INT [INT ...]]}. "),
+        ("--steps 5 train", "(applied to gamedyn)", "run gamedyn --help"),
+    ],
+)
+def test_a_hint_is_of_the_subcommand_that_was_meant(
+    words: str, wrong: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, error = run(capsys, *words.split())
+    first, second = error.splitlines()
+    assert code == 2
+    assert wrong in first
+    assert hint in second
+    assert ("Perhaps" in second) == ("meant" in hint)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

@@ -196,6 +196,8 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     (out / "gallery.md").unlink()
     assert main(["reproduce", "--page", "--out", str(out)]) == 0
     assert (out / "gallery.md").read_text() == text
+    assert main(["reproduce", "--page", "--out", str(tmp_path / "nowhere")]) == 2
+    assert f"{tmp_path / 'nowhere'} holds no results" in capfd.readouterr().err
     assert main(["reproduce", "large"]) == 2
     assert "there is no experiment 'large'" in capfd.readouterr().err
 

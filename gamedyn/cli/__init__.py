@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, Protocol, TypeAlias, cast, get_args
 
 import tyro
 
 from gamedyn.cli.demo import Demo
 from gamedyn.cli.evaluate import Evaluate
 from gamedyn.cli.icr import IcrBilinear, IcrQuadratic, IcrStability
+from gamedyn.cli.messages import short_message
 from gamedyn.cli.presets import Presets
 from gamedyn.cli.report import Report
 from gamedyn.cli.reproduce import Reproduce
@@ -28,6 +28,13 @@ from gamedyn.cli.study import StudyCommand
 from gamedyn.cli.train import Train
 
 OUT_OF_MEMORY = "gamedyn: error: out of memory: choose smaller sizes"
+
+
+Figures: TypeAlias = (
+    Annotated[IcrQuadratic, tyro.conf.subcommand("quadratic")]
+    | Annotated[IcrStability, tyro.conf.subcommand("stability")]
+    | Annotated[IcrBilinear, tyro.conf.subcommand("bilinear")]
+)
 
 
 class Command(Protocol):
@@ -41,12 +48,7 @@ class Command(Protocol):
 class Icr:
     """Draw the figures of implicit competitive regularisation (Schäfer, Zheng, Anandkumar 2020)."""
 
-    figure: Annotated[
-        Annotated[IcrQuadratic, tyro.conf.subcommand("quadratic")]
-        | Annotated[IcrStability, tyro.conf.subcommand("stability")]
-        | Annotated[IcrBilinear, tyro.conf.subcommand("bilinear")],
-        tyro.conf.arg(name=""),
-    ]
+    figure: Annotated[Figures, tyro.conf.arg(name="")]
 
     def run(self) -> None:
         """Draw the chosen figure."""
@@ -155,48 +157,27 @@ def parse(args: Sequence[str], train: Train | None = None) -> Command:
             )
     except SystemExit as stop:
         if stop.code:
-            print(short_message(captured.getvalue()), file=sys.stderr)
+            print(short_message(captured.getvalue(), place(args)), file=sys.stderr)
         raise
     return cast("Command", command)
 
 
-def short_message(boxed: str) -> str:
-    r"""Reduce tyro's boxed error report to two lines: what was wrong, and where the help is.
-
-    The box's sections are divided by horizontal rules; the first says what was wrong, one may say
-    `Perhaps you meant:` with candidates, the last says how to get help. Where the terminal shows no lines
-    of boxes, its title is a section too, and the rules are hyphens.
+def place(args: Sequence[str]) -> str:
+    """Name the subcommand that arguments are for.
 
     Args:
-        boxed: What tyro wrote to standard error.
+        args: The arguments after the program's name.
 
     Returns:
-        At most two lines.
+        As it is typed, for instance `gamedyn icr bilinear`; `gamedyn` where none is named.
 
     Example:
-        >>> print(short_message("╭─ Title ─╮\n│ No such option: --x │\n│ ─── │\n│ See prog --help │\n╰──╯"))
-        gamedyn: error: No such option: --x
-        See prog --help
+        >>> place(["icr", "bilinear", "--eta"]), place(["study", "digits-long"]), place(["--steps"])
+        ('gamedyn icr bilinear', 'gamedyn study', 'gamedyn')
     """
-    sections: list[list[str]] = [[]]
-    for line in boxed.splitlines():
-        text = line.strip("│ \t")
-        if not text or text[0] in "╭╰":
-            continue
-        if set(text) in ({"─"}, {"-"}):
-            sections.append([])
-        else:
-            sections[-1].append(text)
-    if len(sections) > 1 and "╭" not in boxed:
-        del sections[0]
-    # tyro names its wrapper around nested settings, and lists what each type of a union objected.
-    problem = " ".join(text for text in sections[0] if not text.startswith("- <class"))
-    problem = re.sub(r"__tyro-dummy-inner__\S*: ", "", problem).removeprefix("Error parsing ")
-    problem = problem.removesuffix(" Got errors:")
-    hint = sections[-1] if len(sections) > 1 else []
-    for section in sections[1:-1]:
-        if section[0].startswith("Perhaps you meant") and len(section) > 1:
-            hint = [f"Perhaps you meant {section[1]}.", *hint]
-        elif section[0].startswith("Available subcommands"):
-            hint = [f"{' '.join(section)}.", *hint]  # wrapped to the terminal's width
-    return "\n".join(line for line in (f"gamedyn: error: {problem}", " ".join(hint)) if line)
+    words, kinds = ["gamedyn"], {"gamedyn": subcommands(Train()), "icr": Figures}
+    for word in args:
+        if word not in {one.__metadata__[0].name for one in get_args(kinds.get(words[-1]))}:
+            break
+        words.append(word)
+    return " ".join(words)

@@ -45,7 +45,8 @@ class Reproduce:
         """Run what was named.
 
         Raises:
-            ValueError: If the name is unknown, none was given or more than that, or the script failed.
+            ValueError: If the name is unknown, none was given or more than that, the script failed, or there
+                are no results for the page.
             SystemExit: If the script refused what it was given.
         """
         entries = read_catalogue()
@@ -83,13 +84,18 @@ class Reproduce:
                 print(f"{entry.name}: done before")
             elif self._run_one(entry, folder):
                 failed.append(entry.name)
-        self._write_page(entries, folder)
+        if len(failed) < len(entries):
+            self._write_page(entries, folder)
         if failed:
             raise ValueError(f"these ended with an error: {', '.join(failed)}")
 
     def _write_page(self, entries: dict[str, Entry], folder: Path) -> None:
         target = folder / "gallery.md"
-        text = page(entries, read_records(folder, entries), folder, target)
+        if not (records := read_records(folder, entries)):
+            raise ValueError(
+                f"{folder} holds no results: run gamedyn reproduce --all, or name their folder with --out"
+            )
+        text = page(entries, records, folder, target)
         write_atomically(target, text.encode())
         print(f"page: {target}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -275,7 +276,7 @@ class Trainer:
         try:
             self.load_state_dict(state)
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = textwrap.shorten(str(error), 240, placeholder=" …")
             raise ValueError(
                 f"the newest checkpoint in {folder} is of another run: {type(error).__name__}: {reason}; "
                 f"{mend}"
