@@ -26,7 +26,8 @@ def test_the_list_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["study", "digits-long", "--list", "--out", str(tmp_path / "none")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "acgd-wgan-lr0.0001-seed0-steps25000"
-    assert lines[-1].startswith("16 of 16 runs missing in ")
+    assert lines[-1].startswith("28 of 28 runs missing in ")
+    assert lines[-1].endswith(": 16 now, 12 once these have chosen their learning rates")
     assert not (tmp_path / "none").exists()
 
 
@@ -100,7 +101,7 @@ def test_scores_of_two_extractors_are_never_compared(
 
 
 def test_listing_and_drawing_need_no_extractor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for flag, said in (("--list", "24 of 24 runs missing in "), ("--draw", "nothing to draw")):
+    for flag, said in (("--list", "42 of 42 runs missing in "), ("--draw", "nothing to draw")):
         assert main(["study", "cifar10-short", flag, "--out", str(tmp_path)]) == 0
         assert said in capsys.readouterr().out
 

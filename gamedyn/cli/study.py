@@ -69,17 +69,19 @@ class StudyCommand:
         folder = self.out or Path("studies", f"{self.name}-{self.scale}")
         rows = read_rows(folder / ROWS)
         check_rows(study, rows, self.score() if rows else None)
+        missing, waiting = study.missing(rows), study.waiting(rows)
+        later = f": {len(missing)} now, {waiting} once these have chosen their learning rates" * (waiting > 0)
         if self.list:
-            missing = study.missing(rows)
             print("\n".join(job.key for job in missing))
-            print(f"{len(missing)} of {len(study.jobs(rows))} runs missing in {folder}")
+            total = len(study.jobs(rows)) + waiting
+            print(f"{len(missing) + waiting} of {total} runs missing in {folder}{later}")
             return
         if self.costs:
             self._measure(study, rows, folder)
             return
         costs = read_costs(folder / COSTS, study)
         if not self.draw:
-            print(f"study: {study.title}; {len(study.missing(rows))} runs to do -> {folder}")
+            print(f"study: {study.title}; {len(missing) + waiting} runs to do{later} -> {folder}")
             job = RunJob(self.device, self.data_root, 1 if self.processes > 1 else None)
             try:
                 rows = sweep(study, folder, job, processes=self.processes, shard=read_shard(self.shard))

@@ -123,6 +123,19 @@ class Study:
         done = {row["run"] for row in rows}
         return [job for job in self.jobs(rows) if job.key not in done]
 
+    def waiting(self, rows: Iterable[Row]) -> int:
+        """Count the reported runs that wait for their learning rate, which `jobs` cannot name yet.
+
+        Args:
+            rows: Finished runs.
+
+        Returns:
+            Their number; 0 where there is nothing to choose.
+        """
+        rows = list(rows)
+        undecided = [method for method in self.methods if self.rates and self.rate(method, rows) is None]
+        return len(undecided) * len(self.seeds)
+
     def rate(self, method: Method, rows: Iterable[Row]) -> float | None:
         """Choose a method's learning rate.
 

@@ -108,8 +108,8 @@ def sweep(
                 rows = read_rows(path)  # other machines may write to it, too
                 check_rows(study, rows)
                 missing = study.missing(rows)
-                bar.total = len(study.jobs(rows))
-                bar.n = bar.total - len(missing)
+                bar.n = len(study.jobs(rows)) - len(missing)
+                bar.total = bar.n + len(missing) + study.waiting(rows)
                 bar.refresh()
                 busy = {job.key for job in running.values()}
                 free = [job for job in missing if job.key not in busy]
