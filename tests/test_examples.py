@@ -80,10 +80,21 @@ def test_example_runs_small(example: str, tmp_path: Path) -> None:
 def test_quickstart_is_the_readmes_snippet_and_learns_the_circle() -> None:
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     source = (EXAMPLES / "quickstart.py").read_text(encoding="utf-8").split('"""\n\n', 1)[1]
-    lines = [line.split("  # noqa")[0] for line in source.splitlines() if line]
+    lines = [line.split("  # noqa")[0] for line in source.splitlines() if line and "Argument" not in line]
     assert all(line in readme for line in lines)
     radius = float(run("quickstart.py").stdout.split("samples: ")[1].split()[0])
     assert abs(radius - 1.0) < 0.1
+
+
+@pytest.mark.parametrize("example", ["quickstart.py", "dirac_gan.py"])
+def test_help_says_what_the_script_claims_and_runs_nothing(example: str) -> None:
+    shown = run(example, "--help")
+    assert shown.returncode == 0
+    assert "Claim" in shown.stdout
+    assert "samples: " not in shown.stdout
+    refused = run(example, "--stepz", 1)
+    assert refused.returncode == 2
+    assert "--stepz" in refused.stderr
 
 
 @pytest.mark.parametrize("example", WITH_CLAIM)

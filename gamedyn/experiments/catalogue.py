@@ -60,7 +60,30 @@ def read_entry(path: Path) -> Entry | None:
         The entry; `None` for a script that is no experiment.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    lines = (ast.get_docstring(tree) or "").splitlines()
+    title, header = read_header(ast.get_docstring(tree) or "")
+    framed = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "gamedyn.experiments"
+        and any(alias.name == "Experiment" for alias in node.names)
+        for node in tree.body
+    )
+    return Entry(path.stem, path, title, header) if framed and "claim" in header else None
+
+
+def read_header(text: str) -> tuple[str, dict[str, str]]:
+    r"""Read the docstring that a script begins with.
+
+    Args:
+        text: The docstring.
+
+    Returns:
+        Its first line, and what it says by the words in front, in lower case.
+
+    Example:
+        >>> read_header("A title.\n\nClaim     one is less\n          than two\n\nMore.")
+        ('A title.', {'claim': 'one is less than two'})
+    """
+    lines = text.splitlines()
     header: dict[str, str] = {}
     key = ""
     for line in lines[1:]:
@@ -71,10 +94,4 @@ def read_entry(path: Path) -> Entry | None:
             header[key] += f" {line.strip()}"
         else:
             key = ""
-    framed = any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "gamedyn.experiments"
-        and any(alias.name == "Experiment" for alias in node.names)
-        for node in tree.body
-    )
-    return Entry(path.stem, path, lines[0] if lines else "", header) if framed and "claim" in header else None
+    return lines[0] if lines else "", header

@@ -11,6 +11,7 @@ import tyro
 
 from gamedyn.divergence import DivergenceError
 from gamedyn.experiments.bounds import check_arguments
+from gamedyn.experiments.catalogue import read_header
 
 Arguments = TypeVar("Arguments")
 MISTAKE = 2
@@ -37,7 +38,7 @@ def run_script(main: Callable[[Arguments], object], arguments: type[Arguments]) 
         3 steps
     """
     try:
-        args = tyro.cli(arguments)
+        args = tyro.cli(arguments, description=description(sys.modules[arguments.__module__].__doc__ or ""))
         check_arguments(args)
         main(args)
     except (ValueError, OSError) as error:
@@ -46,6 +47,25 @@ def run_script(main: Callable[[Arguments], object], arguments: type[Arguments]) 
         refuse(f"diverged: {error}; lower the step sizes", error)
     except MemoryError as error:
         refuse("out of memory: choose smaller sizes", error)
+
+
+def description(text: str) -> str:
+    r"""Write a script's header for its help.
+
+    Args:
+        text: The docstring that the script begins with.
+
+    Returns:
+        Its title, and a paragraph for everything that it says.
+
+    Example:
+        >>> description("A title.\n\nClaim     one is less\n          than two")
+        'A title.\n\nClaim: one is less than two'
+    """
+    title, header = read_header(text)
+    return "\n\n".join(
+        [title, *(f"{word.capitalize()}: {words}" for word, words in header.items() if word != "command")]
+    )
 
 
 def refuse(reason: str, error: BaseException) -> NoReturn:
