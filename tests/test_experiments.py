@@ -182,7 +182,7 @@ def test_reproduce_runs_what_is_missing_and_writes_the_page(
     assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
     assert "claim: held" in capfd.readouterr().out
     text = (out / "gallery.md").read_text()
-    assert "one: 1 (needs < 2) | yes |" in text
+    assert "| 1 of 1 | one: 1 (needs < 2) |" in text
     assert main(["reproduce", "--all", "--scale", "smoke", "--out", str(out)]) == 0
     assert "small: done before" in capfd.readouterr().out
     assert drawn_by(json.loads((out / "small.json").read_text())) in text
@@ -217,6 +217,25 @@ def test_two_tasks_at_once_are_refused(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{words} ask for different things" in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cells"),
+    [
+        ((1.9, 0.1, 1.0), "| 3 of 3 | 0: 1.9 (needs < 2) |"),
+        ((1.9, 2.5, 9.0), "| **1 of 3** | 2: 9 (needs < 2) |"),
+        ((1.9, math.nan, 9.0), "| **1 of 3** | 1: not finite (needs < 2) |"),
+    ],
+)
+def test_the_table_counts_criteria_and_names_the_worst(
+    numbers: tuple[float, ...], cells: str, tmp_path: Path
+) -> None:
+    (tmp_path / "small.py").write_text(SCRIPT)
+    with Experiment("small.py", Args(tmp_path)) as experiment:
+        for place, number in enumerate(numbers):
+            experiment.find(str(place), number, "<", 2.0)
+    entries = read_catalogue(tmp_path)
+    assert cells in page(entries, read_records(tmp_path, entries), tmp_path, tmp_path / "gallery.md")
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b'{"name": ', b"\xff\xfe", b"3"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -72,11 +73,13 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
     lines = [
         "# Gallery",
         "",
-        "Every experiment: what its source claims, the numbers that decide, and the picture.",
+        "Every experiment: what its source claims, the numbers that decide, and the picture. A claim holds",
+        "where all of its criteria do; the worst is the one that fails by most, or holds by least.",
+        "",
         "`gamedyn reproduce --all` runs them all and writes this page; the command of each stands below its",
         "numbers.",
         "",
-        "| experiment | document | criterion: number | held | processor time |",
+        "| experiment | document | criteria that held | the worst of them | processor time |",
         "|---|---|---|---|---|",
     ]
     for name, entry in entries.items():
@@ -85,10 +88,12 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         if record is None:
             lines.append(f"| {name} | {where} | not run | – | – |")
             continue
-        numbers = "; ".join(criterion(found) for found in record["findings"]).replace("|", "\\|")
-        verdict = "yes" if record["held"] else "**no**"
+        findings = record["findings"]
+        held = f"{sum(found['held'] for found in findings)} of {len(findings)}"
+        worst = criterion(min(findings, key=margin)).replace("|", "\\|") if findings else "–"
+        verdict = held if record["held"] else f"**{held}**"
         lines.append(
-            f"| [{name}](#{name}) | {where} | {numbers} | {verdict} | {spent(processor_time(record))} |"
+            f"| [{name}](#{name}) | {where} | {verdict} | {worst} | {spent(processor_time(record))} |"
         )
     for name, record in records.items():
         entry = entries[name]
@@ -182,6 +187,27 @@ def drawn_by(record: Record) -> str:
     """
     commits = [f"{one[:7]}{'+changes' * one.endswith('+changes')}" for one in record.get("commits", ())]
     return f"commit{'s' * (len(commits) > 1)} {' and '.join(commits)}, " if commits else ""
+
+
+def margin(finding: Mapping[str, Any]) -> float:
+    """Say by how much a number meets its bound.
+
+    Args:
+        finding: One of a record's findings.
+
+    Returns:
+        The distance over the larger of the two, negative where the bound is missed; -∞ for a number that is
+        not finite.
+
+    Example:
+        >>> margin({"number": 0.9, "bound": 1.0, "relation": "<", "held": True})
+        0.09999999999999998
+    """
+    number, bound = finding["number"], finding["bound"]
+    if number is None:
+        return -math.inf
+    distance = abs(number - bound) / (max(abs(number), abs(bound)) or 1.0)
+    return float(distance if finding["held"] else -distance)
 
 
 def criterion(finding: Mapping[str, Any]) -> str:
