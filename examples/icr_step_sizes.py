@@ -14,12 +14,13 @@ Result    2026-11-22, commit 84ab0f6, one core of an Intel Xeon, all held: spect
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from gamedyn.dynamics import run, stability_map
+from gamedyn.dynamics import refine_ends, run, stability_map
 from gamedyn.experiments import Experiment, Scale, run_script
 from gamedyn.games import Quadratic
 from gamedyn.plotting.planar import phase_planes
@@ -65,6 +66,8 @@ def main(args: Args) -> None:
         experiment.drawn(save(planes, args.out / "icr_step_sizes_planes.png"))
 
         eta, fine = np.geomspace(LOW, HIGH, cells), np.geomspace(LOW, HIGH, 4000)
+        for name in OPTIMIZERS:
+            fine = refine_ends(partial(game.boundary, name), fine)
         maps = {}
         for name in tqdm(OPTIMIZERS, desc="maps", unit="optimizer"):
             maps[name] = stability_map(game, name, lr=eta, max_lr=eta, start=game.start, steps=steps)

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from problems import LINEAR_GAMES, OPTIMIZERS
 
-from gamedyn.dynamics import growth, iteration_matrix, run, spectral_radius, stability_map, trajectory
+from gamedyn.dynamics import (
+    growth,
+    iteration_matrix,
+    refine_ends,
+    run,
+    spectral_radius,
+    stability_map,
+    trajectory,
+)
 from gamedyn.games import Bilinear, DiracGAN, Quadratic
 from gamedyn.games.base import ExactGame
 from gamedyn.optimizers import SimGD
@@ -93,6 +102,18 @@ def test_icr_stability_boundaries_on_random_pairs() -> None:
     }
     for name, expected in stable.items():
         assert ((Quadratic.icr().spectral_radius(name, x, y) < 1) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "last"),
+    [("CGD", 1 / 52, 1e6), ("CGD", 1.0, 1e-6), ("AltGD", 1.0, 1e-6), ("SimGD", 1.0, 1e-6)],
+)
+def test_a_boundary_is_followed_to_where_it_ends(name: str, end: float, last: float) -> None:
+    curves = partial(Quadratic.icr().boundary, name)
+    lr = refine_ends(curves, np.geomspace(1e-4, 100.0, 4000))
+    near = np.abs(lr / end - 1) < 1e-2
+    values = np.concatenate([curve[near] for curve in curves(lr)])
+    assert (np.nanmax(values) > last) if last > 1 else (np.nanmin(values) < last)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -158,7 +158,7 @@ class IcrStability:
         """Draw the map and print how far measurement and prediction agree."""
         import numpy as np
 
-        from gamedyn.dynamics import stability_map
+        from gamedyn.dynamics import refine_ends, stability_map
         from gamedyn.games import Quadratic
         from gamedyn.plotting.stability import stability_maps
 
@@ -172,6 +172,8 @@ class IcrStability:
         game = Quadratic.icr()
         eta = np.geomspace(self.low, self.high, self.cells)
         fine = np.geomspace(self.low, self.high, 4000)
+        for name in OPTIMIZERS:
+            fine = refine_ends(partial(game.boundary, name), fine)
         print(
             f"icr stability: f = x² + 10xy + y², {self.cells} × {self.cells} pairs, {self.steps} steps each"
         )

@@ -21,4 +21,5 @@ from gamedyn.dynamics.runs import run as run
 from gamedyn.dynamics.runs import trajectory as trajectory
 from gamedyn.dynamics.stability import StabilityMap as StabilityMap
 from gamedyn.dynamics.stability import growth as growth
+from gamedyn.dynamics.stability import refine_ends as refine_ends
 from gamedyn.dynamics.stability import stability_map as stability_map

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from gamedyn.dynamics.runs import stacked
 _DECIDED = 1e100
 # Runs advanced together: few enough that their arrays stay in the processor's cache.
 _CHUNK = 8192
+# From a step of 1 % to float64's last digits.
+_HALVINGS = 45
 
 
 class AffineGame(Game, Protocol):
@@ -218,3 +221,33 @@ def stability_map(
         radius=spectral_radius(iteration_matrix(optimizer, game.jacobian, (m, n), eta_x, eta_y)),
         steps=steps,
     )
+
+
+def refine_ends(curves: Callable[[Array], Sequence[Array]], at: Array) -> Array:
+    """Add points where curves end or run off to infinity, so that they are drawn up to there.
+
+    Args:
+        curves: Gives values of each curve at such points, NaN where it has none.
+        at: Positive points in ascending order.
+
+    Returns:
+        These points and others between those where a curve ends, in ascending order.
+
+    Example:
+        >>> points = refine_ends(lambda x: [np.where(x < 2.0, 1.0 / (2.0 - x), np.nan)], np.array([1.0, 3.0]))
+        >>> bool(2.0 - points[points < 2.0].max() < 1e-9)
+        True
+    """
+    added: list[float] = []
+    for number, curve in enumerate(curves(at)):
+        there = np.isfinite(curve)
+        for left in np.nonzero(there[1:] != there[:-1])[0]:
+            inside, outside = at[left : left + 2] if there[left] else at[left : left + 2][::-1]
+            for _ in range(_HALVINGS):
+                middle = np.sqrt(inside * outside)
+                if np.isfinite(curves(np.array([middle]))[number][0]):
+                    inside = middle
+                    added.append(float(middle))
+                else:
+                    outside = middle
+    return np.sort(np.concatenate((at, added)))
