@@ -57,6 +57,8 @@ SIZES = {
     "paper": Sizes(10_000, 5, 50, 256, 128, 2000),
 }
 """The CGD paper's own GAN is on two Gaussians: `paper` has the size of its networks and batch only."""
+RADIUS = 0.1
+"""A sample at most so far from a centre lies near its mode."""
 RING = GaussianMixture.ring(modes=8, radius=1.0, std=0.02)
 RATES = {"Adam": 1e-3, "SimGD": 0.05, "CGD": 1.0, "ACGD": 1e-3}
 """Step sizes, chosen as said above; Adam alternates, with betas (0.5, 0.999)."""
@@ -112,7 +114,7 @@ def train(name: str, lr: float, seed: int, checks: npt.NDArray[np.int64], sizes:
                 bar.write(f"{name}, seed {seed}, step ~{until}: {error}")
             bar.update(int(until) - done)
             done = int(until)
-            report = RING.report(game.generate(sizes.samples), radius=0.1)
+            report = RING.report(game.generate(sizes.samples), radius=RADIUS)
             covered.append(report.covered)
             quality.append(report.high_quality)
     return {"covered": covered, "quality": quality, "samples": game.generate(sizes.samples).numpy()}
@@ -166,7 +168,9 @@ def main(args: Args) -> None:
             caption="CGD covers the modes that SimGD does not. GAN on a ring of eight Gaussians (std 0.02), "
             f"zero-sum loss; mean and range of {sizes.seeds} seeds. Constant step sizes: SimGD at "
             f"{RATES['SimGD']:g}, CGD at {RATES['CGD']:g}. Adaptive: Adam at {RATES['Adam']:g}, ACGD at "
-            f"{RATES['ACGD']:g}. Below: samples of the first seed at the end, over the centres.",
+            f"{RATES['ACGD']:g}. A mode is covered by a fifth of its fair share of the samples, within "
+            f"{RADIUS:g} of its centre; high quality: the samples so near to any centre. Below: samples of "
+            "the first seed at the end, over the centres.",
         )
         experiment.drawn(save(picture, args.out / "gaussian_mixture.png"))
         for name in ("CGD", "ACGD", "Adam"):

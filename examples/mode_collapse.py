@@ -209,7 +209,8 @@ def main(args: Args) -> None:
         grid = samples_over_time(
             checks[some], {name: found[some] for name, found in points.items()}, RING.centers.numpy(),
             caption="Does a plain GAN (k = 0) sit on few modes? Samples of the first seed as training goes "
-            f"on; its fullest mode has {fullest['k = 0']:.0%} of the samples, 12 % would be even. {ending}",
+            f"on; its fullest mode has {100 * fullest['k = 0']:.0f} % of the samples, where 12.5 % would be "
+            f"even. {ending[0].upper()}{ending[1:]}",
         )  # fmt: skip
         experiment.drawn(save(grid, args.out / "mode_collapse_samples.png", dpi=90))
 

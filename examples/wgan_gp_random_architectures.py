@@ -153,6 +153,8 @@ def main(args: Args) -> None:
         highest = 1.5 * max(noise, *(float(each[np.isfinite(each)].max(initial=0.0)) for each in (gan, ours)))
         diverged = int(sum((~np.isfinite(each)).sum() for each in (gan, ours)))
         drawn = [np.where(np.isfinite(each), each, highest) for each in (gan, ours)]
+        judge = {"smoke": "pixels", "laptop": "a digit classifier's features"}.get(args.scale)
+        judge = judge if args.extractor is None else f"features of {args.extractor}"
         of_what = "8x8 digits" if args.scale != "paper" else "CIFAR-10"
         picture = paired_scores(
             {name: (drawn[0][mask], drawn[1][mask]) for name, mask in shown.items() if mask.any()},
@@ -160,10 +162,10 @@ def main(args: Args) -> None:
             ylabel="WGAN-GP: Fréchet distance to the data",
             level=noise / 4,
             caption=f"n = {n} random architectures on {of_what} after {SIZES[args.scale]['steps']:,} "
-            f"generator steps, one seed; lower is better, and {diverged} of the {2 * n} runs diverged (at "
-            "the edge). Dotted: a quarter of the distance of noise, to the right of which and below "
-            "which only WGAN-GP succeeds. Below a half, a quarter, an eighth and a sixteenth of it, "
-            f"successes of WGAN-GP alone to those of the GAN alone are {alone}; of both "
+            f"generator steps, one seed. Fréchet distances on {judge}, lower is better; {diverged} of the "
+            f"{2 * n} runs diverged (at the edge). Dotted: a quarter of the distance of noise, to the right "
+            "of which and below which only WGAN-GP succeeds. Below a half, a quarter, an eighth and a "
+            f"sixteenth of it, successes of WGAN-GP alone to those of the GAN alone are {alone}; of both "
             f"{', '.join(map(str, counts[:, 2]))}; of neither {', '.join(map(str, counts[:, 3]))}.",
         )
         experiment.drawn(save(picture, args.out / "wgan_gp_random_architectures.png"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from gamedyn.plotting.bounds import bounds_and_noise
@@ -116,6 +117,15 @@ def figures() -> dict[str, Figure]:
             eta, {"clipping": [np.outer(eta, eta)] * 2}, points, points, columns=["one", "two"]
         ),
     }
+
+
+def test_a_legend_hides_no_pairs_and_a_colour_has_one_meaning() -> None:
+    drawn = figures()
+    assert drawn["pairs"].axes[0].get_legend() is None
+    assert drawn["pairs"].legends
+    panels = drawn["bounds"].axes
+    used = [{to_hex(line.get_color()) for line in panel.lines} - {"#000000"} for panel in panels]
+    assert len(set.union(*used)) == sum(map(len, used))
 
 
 def test_every_figure_is_drawn_the_same_twice_and_leaves_no_trace(tmp_path: Path) -> None:

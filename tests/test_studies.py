@@ -241,9 +241,10 @@ def test_bands_span_the_seeds() -> None:
     assert mean_at(runs, "step", 1.5) == 2.0
 
 
-def test_curves_show_every_method_twice() -> None:
+@pytest.mark.parametrize(("longest", "unit", "last"), [(0.2, "seconds", 12.0), (200.0, "minutes", 200.0)])
+def test_curves_show_every_method_twice(longest: float, unit: str, last: float) -> None:
     curves = [
-        Curve(name, ([1, 2], [0.1, 0.2]), [9, 5], [8, 4], [10, 6], name == "Adam")
+        Curve(name, ([1, 2], [0.1, longest]), [9, 5], [8, 4], [10, 6], name == "Adam")
         for name in ("ACGD", "Adam")
     ]
     figure = score_curves(curves, title="t", score="FD (x)", caption="c")
@@ -251,7 +252,8 @@ def test_curves_show_every_method_twice() -> None:
     assert [line.get_label() for line in left.lines] == ["ACGD", "Adam"]
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
     assert left.get_ylabel() == "FD (x), lower is better"
-    assert right.get_xlabel() == "minutes of processor time in steps"
+    assert right.get_xlabel() == f"{unit} of processor time in steps"
+    assert right.lines[0].get_xdata()[-1] == pytest.approx(last)
 
 
 def run_until_told(job: Job, folder: Path) -> str:

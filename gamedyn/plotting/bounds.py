@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from gamedyn.plotting.probes import CYCLE, MARKERS
-from gamedyn.plotting.style import BLACK, add_caption, new_figure, styled
+from gamedyn.plotting.probes import MARKERS
+from gamedyn.plotting.style import BLACK, BLUE, GREEN, SKY, add_caption, new_figure, styled
 
 Array = npt.NDArray[np.float64]
+FAMILIES = (BLUE, GREEN, SKY)
 
 
 def bounds_and_noise(
@@ -42,25 +45,44 @@ def bounds_and_noise(
         panels: Any = figure.subplots(1, 3)
         left, middle, right = panels
         left.plot(distance, distance, color=BLACK, label="the distance itself")
-        for tint, (name, values) in zip(CYCLE, bounds.items(), strict=False):
+        # A colour has one meaning: a noise is purple, a pair orange, the darker the larger; families have the
+        # colours of their markers.
+        for tint, (name, values) in zip(shades("Purples", len(bounds)), bounds.items(), strict=True):
             left.plot(distance, values, "--", color=tint, label=name)
-        for tint, marker, (name, values) in zip(CYCLE, MARKERS, by_noise.items(), strict=False):
+        for tint, (name, values) in zip(shades("Oranges", len(by_noise)), by_noise.items(), strict=True):
             middle.plot(noise, values, color=tint, label=name)
             best = int(values.argmin())
-            middle.plot(noise[best], values[best], marker, color=tint, markersize=6)
+            middle.plot(noise[best], values[best], "*", color=tint, markersize=11)
         ends = [
             min(float(d.min()) for d, _ in pairs.values()),
             max(float(d.max()) for d, _ in pairs.values()),
         ]
         right.plot(ends, ends, color=BLACK, label="bound = distance")
-        for tint, marker, (name, (own, bound)) in zip(CYCLE, MARKERS, pairs.items(), strict=False):
-            right.plot(own, bound, marker, color=tint, markersize=5, label=name)
+        for hue, marker, (name, (own, bound)) in zip(FAMILIES, MARKERS, pairs.items(), strict=False):
+            right.plot(own, bound, marker, color=hue, markersize=5, label=name)
         left.set(title="By the noise", xlabel="Wasserstein distance of the pair", ylabel="bound")
-        middle.set(title="By the pair; marked: the best noise", xlabel="noise, root of V", ylabel="bound")
+        middle.set(title="By the pair; star: the best noise", xlabel="noise, root of V", ylabel="bound")
         right.set(title="At the best noise", xlabel="Wasserstein distance of the pair", ylabel="bound")
         for axes in panels:
             axes.set(xscale="log", yscale="log")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FormatStrFormatter("%g"))
+                axis.set_minor_formatter(NullFormatter())
             axes.grid(which="minor", visible=False)
             axes.legend(fontsize=8.0)
+        middle.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         add_caption(figure, caption)
     return figure
+
+
+def shades(name: str, count: int) -> list[tuple[float, ...]]:
+    """Give shades of one colour, from light to dark.
+
+    Args:
+        name: Matplotlib's name of a sequential colour map.
+        count: How many.
+
+    Returns:
+        Colours that are told from white and from each other.
+    """
+    return [tuple(map(float, colour)) for colour in colormaps[name](np.linspace(0.45, 0.95, count))]

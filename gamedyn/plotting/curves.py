@@ -82,7 +82,7 @@ def paired_scores(
         The figure; above the diagonal the first is better.
     """
     with styled():
-        figure = new_figure(6.2, 6.2)
+        figure = new_figure(6.2, 6.9)
         axes = figure.subplots()
         for index, (name, (first, second)) in enumerate(pairs.items()):
             axes.plot(
@@ -107,6 +107,6 @@ def paired_scores(
             axis.set_major_formatter(FormatStrFormatter("%g"))
             axis.set_minor_locator(NullLocator())
         axes.set_aspect("equal")
-        axes.legend()
+        figure.legend(loc="outside upper center", ncols=2)  # inside it may hide points or a dotted line
         add_caption(figure, caption)
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
@@ -15,6 +16,8 @@ CYCLE = (
     *(style.PURPLE, style.BLUE, style.GREEN, style.VERMILLION),
     *(style.ORANGE, style.BLACK, style.SKY, style.GREY),
 )
+SHORT = 2.0
+"""Below so many minutes a picture is in seconds."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def score_curves(
         curves: The methods; lines are means, bands span the seeds.
         title: What is compared.
         score: Name of the score.
-        time: What the minutes are of.
+        time: What the minutes are of; where there are few, seconds are drawn.
         caption: What the picture shows.
 
     Returns:
@@ -62,13 +65,16 @@ def score_curves(
     with style.styled():
         figure = style.new_figure(10.0, 5.0)
         panels = figure.subplots(1, 2, sharey=True)
+        longest = max((float(np.max(curve.places[1], initial=0.0)) for curve in curves), default=0.0)
+        unit, per_minute = ("seconds", 60.0) if longest < SHORT else ("minutes", 1.0)
         for index, curve in enumerate(curves):
             tint = CYCLE[index % len(CYCLE)]
-            for panel, places in zip(panels, curve.places, strict=True):
+            steps, minutes = curve.places
+            for panel, places in zip(panels, (steps, per_minute * np.asarray(minutes)), strict=True):
                 panel.plot(places, curve.mean, "--" if curve.dashed else "-", color=tint, label=curve.name)
                 panel.fill_between(places, curve.least, curve.most, color=tint, alpha=0.15, linewidth=0.0)
         panels[0].set(xlabel="generator steps", ylabel=f"{score}, lower is better", yscale="log")
-        panels[1].set(xlabel=f"minutes of {time}", xscale="log")  # a method may cost ten times another
+        panels[1].set(xlabel=f"{unit} of {time}", xscale="log")  # a method may cost ten times another
         for axis in (panels[0].yaxis, panels[1].xaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(FuncFormatter(lambda value, _: some(value)))
