@@ -140,7 +140,8 @@ def refuse_classes(*scores: Tensor) -> None:
         if one.dim() == 2 and one.shape[1] != 1:
             raise ValueError(
                 f"the discriminator's scores have shape {tuple(one.shape)}: it must return one number a "
-                "sample, (batch,) or (batch, 1); class logits come second, as (scores, logits)"
+                "sample, (batch,) or (batch, 1), or a map of them, (batch, 1, k); class logits come second, "
+                "as (scores, logits)"
             )
 
 

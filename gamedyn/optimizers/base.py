@@ -199,7 +199,7 @@ class GameOptimizer(torch.optim.Optimizer):
         elif evaluation.unreached:
             names = " and ".join(f"player {player}" for player in sorted(evaluation.unreached))
             self._warn_once("unreached", f"nothing moves {names}, {_UNREACHED}")
-        if processes() > 1 and type(self)._reduce is GameOptimizer._reduce:
+        if processes() > 1 and getattr(self._reduce, "__func__", None) is GameOptimizer._reduce:
             self._warn_once("processes", f"{processes()} processes train together, {_PROCESSES}")
         return evaluation.losses[0]
 

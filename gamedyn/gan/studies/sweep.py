@@ -99,6 +99,7 @@ def sweep(
     path = folder / ROWS
     running: dict[Future[str], Job] = {}
     children: set[multiprocessing.process.BaseProcess] = set()
+    others = set(multiprocessing.active_children())  # the caller's own
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     bar = tqdm(desc=study.name, unit="run", disable=None)
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=begin_process)
@@ -118,30 +119,35 @@ def sweep(
                     running[pool.submit(run_alone, run_job, job, folder / "runs" / job.key)] = job
                 if not running:
                     return rows
-                children.update(multiprocessing.active_children())
+                children.update(set(multiprocessing.active_children()) - others)
                 if any((child.exitcode or 0) < 0 for child in children):  # the pool may notice hours later
-                    end_processes(children)
+                    end_processes(children, others)
                     raise ChildProcessError(KILLED)
                 for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                     job = running.pop(future)
                     append(path, finished_row(study, job, folder / "runs" / job.key, future.result()))
         except BrokenProcessPool as error:
-            end_processes(children)
+            end_processes(children, others)
             raise ChildProcessError(KILLED) from error
-        end_processes(children)
+        end_processes(children, others)
     raise KeyboardInterrupt
 
 
-def end_processes(children: set[multiprocessing.process.BaseProcess]) -> None:
+def end_processes(
+    children: set[multiprocessing.process.BaseProcess], others: set[multiprocessing.process.BaseProcess]
+) -> None:
     """Wait until the processes of runs have ended; runs save and stop after their step.
 
     They are told again and again: a run takes no notice of it twice, and its process, once it is idle, ends
     only then. A pool of which one process died would wait for the others for ever (Python 3.12 and newer).
 
     Args:
-        children: The processes; those of the pool that are not among them count, too.
+        children: The processes; those that have begun since count, too.
+        others: Processes that are none of the pool's.
     """
-    while alive := [child for child in children.union(multiprocessing.active_children()) if child.is_alive()]:
+    while alive := [
+        child for child in children.union(multiprocessing.active_children()) - others if child.is_alive()
+    ]:
         for child in alive:
             child.terminate()
         multiprocessing.connection.wait([child.sentinel for child in alive], timeout=1.0)
