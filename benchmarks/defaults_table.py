@@ -146,19 +146,19 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
             kind, way = ("adam", "adam") if adam else (own["curvature_batch"], own["precision"])
             values, colour = arm.at(LAST), colours[way]
             place = (arm.cost(ways), statistics.mean(values))
-            # limits above their markers, tolerances below, so that neighbours keep apart
-            above = "e" not in arm.limit
+            spreads = statistics.stdev(values) if len(values) > 1 else None
+            # limits above their markers, tolerances below, relaxed solves beside: so neighbours keep apart
+            side = 1 if "e" not in arm.limit else -1
             panel.annotate(
                 arm.limit,
-                place,
-                (0, 6 if above else -6),
+                (place[0], place[1] + (0.0 if way == "relaxed" else side * (spreads or 0.0))),
+                (-7, 0) if way == "relaxed" else (0, 6 * side),
                 textcoords="offset points",
-                ha="center",
-                va="bottom" if above else "top",
+                ha="right" if way == "relaxed" else "center",
+                va="center" if way == "relaxed" else "bottom" if side > 0 else "top",
                 fontsize="x-small",
                 color=colour,
             )
-            spreads = statistics.stdev(values) if len(values) > 1 else None
             look = {"marker": markers[kind], "color": colour, "markersize": 5.5}
             panel.errorbar(*place, yerr=spreads, capsize=3, elinewidth=1.0, **look)
             shown.add((kind, way))
@@ -166,8 +166,9 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
             row[0].set_ylabel("Fréchet distance after 1,500 steps")
             name = {"wgan": "Wasserstein", "minimax": "minimax"}[loss]
             for panel, lr in zip(row, rates, strict=True):
-                panel.set(xscale="log", title=f"{name}, learning rate {lr:g}")
+                panel.set(xscale="log", yscale="log", title=f"{name}, learning rate {lr:g}")
                 panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+                panel.set_yticks([20, 30, 40, 60, 80], ["20", "30", "40", "60", "80"])
                 panel.minorticks_off()
                 panel.set_xlim(0.8, 1.4 * max(arm.cost(ways) for arm in found))
                 panel.margins(y=0.12)

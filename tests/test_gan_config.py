@@ -135,12 +135,17 @@ def test_acgd_on_images_solves_for_two_iterations_unless_told_otherwise() -> Non
     assert resolve(TrainConfig(optimizer="cgd")).max_iter == 20
 
 
-def test_acgd_takes_products_on_a_quarter_of_the_fakes_where_that_was_measured() -> None:
+def test_acgd_has_the_measured_solve_where_it_was_measured() -> None:
     given: dict[str, Any] = {"dataset": "cifar10", "optimizer": "acgd"}
     assert resolve(TrainConfig(**given)).curvature_batch == 0.25
     assert resolve(TrainConfig(**given, curvature_batch=1.0)).curvature_batch == 1.0
+    assert resolve(TrainConfig(**given)).max_iter == 100
+    assert resolve(TrainConfig(**given)).precision == "relaxed"
+    assert resolve(TrainConfig(**given, precision="float32")).precision == "float32"
     for other in ({"loss": "minimax"}, {"loss": "rpgan"}, {"optimizer": "cgd"}, {"dataset": "digits"}):
-        assert resolve(TrainConfig(**{**given, **other})).curvature_batch == 1.0
+        config = resolve(TrainConfig(**{**given, **other}))
+        assert (config.curvature_batch, config.precision) == (1.0, "float32")
+        assert config.max_iter <= 20
 
 
 def wrong_values(name: str) -> list[object]:

@@ -95,7 +95,7 @@ def simultaneous(generator: nn.Module, discriminator: nn.Module, config: TrainCo
     return Simultaneous(
         makers[config.optimizer](*players),
         curvature_batch=1.0 if config.curvature_batch is None else config.curvature_batch,
-        precision=config.precision,
+        precision=config.precision or "float32",
         compile=config.compile,
         penalties=penalties(config),
     )

@@ -52,6 +52,7 @@ OPTIONAL = {
     "max_iter",
     "max_lr",
     "n_critic",
+    "precision",
     "steps",
     "threads",
 }

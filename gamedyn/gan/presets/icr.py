@@ -27,7 +27,7 @@ SIZES: dict[str, Any] = {
     "log_every": 100,
 }
 ACGD_RATES: dict[str, Any] = {"architecture": "icr-dcgan", "optimizer": "acgd", "lr": 1e-4, "beta2": 0.99}
-ACGD: dict[str, Any] = {**ACGD_RATES, "max_iter": 20, "curvature_batch": 1.0}
+ACGD: dict[str, Any] = {**ACGD_RATES, "max_iter": 20, "curvature_batch": 1.0, "precision": "float32"}
 ADAM: dict[str, Any] = {
     "architecture": "icr-dcgan",
     "optimizer": "adam",
