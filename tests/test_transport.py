@@ -59,11 +59,18 @@ def test_divergence_is_that_of_a_fine_grid() -> None:
 
 @pytest.mark.parametrize("radius", [0.05, 0.5, 3.0])
 def test_theorem_and_lemma(radius: float) -> None:
-    noise = BoundedNoise(radius)
-    p, q = (Masses(RANDOM.normal(size=(4, 2)), RANDOM.dirichlet(np.ones(4))) for _ in range(2))
+    noise, random = BoundedNoise(radius), np.random.default_rng(1)
+    p, q = (Masses(random.normal(size=(4, 2)), random.dirichlet(np.ones(4))) for _ in range(2))
     assert wasserstein(p, q) <= wasserstein_bound(p, q, noise)
     moved = wasserstein(p, noise.added(p))
     assert 0 < moved <= math.sqrt(noise.variance)
+
+
+@pytest.mark.parametrize("seed", [0, 87, 90, 130])
+def test_balances_that_contradict_each_other_by_rounding_are_solved(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    noise, p = BoundedNoise(0.5), Masses(random.normal(size=(4, 2)), random.dirichlet(np.ones(4)))
+    assert 0 < wasserstein(p, noise.added(p)) <= math.sqrt(noise.variance)
 
 
 def test_wrong_laws_are_refused() -> None:
