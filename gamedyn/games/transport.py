@@ -68,7 +68,7 @@ def wasserstein(p: Masses, q: Masses) -> float:
     rows = np.concatenate((moved // n, m + moved % n))
     balance = coo_array((np.ones(2 * m * n), (rows, np.tile(moved, 2)))).tocsr()
     masses = np.concatenate((p.weights / p.weights.sum(), q.weights / q.weights.sum()))
-    # The balances are one too many: the largest follows from the others, and by rounding might contradict them.
+    # One balance too many: the largest follows from the others, and by rounding might contradict them.
     needed = np.arange(m + n) != np.argmax(masses)
     solved = linprog(
         cdist(p.points, q.points).ravel(), A_eq=balance[needed], b_eq=masses[needed], method="highs"
