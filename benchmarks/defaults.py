@@ -102,7 +102,7 @@ def runs() -> Iterator[Run]:
     rest = [*(replace(whole, max_iter=count) for count in (1, 3, 5)), tight]
     rest += [replace(whole, curvature_batch=part) for part in (0.5, 0.125)]
     rest += [replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3)]
-    rest.append(replace(tight, precision="relaxed"))
+    rest += [replace(tight, curvature_batch=part, precision="relaxed") for part in (1.0, 0.25)]
     for lr in (1e-3, 1e-4):
         yield from (replace(run, lr=lr) for run in rest)
     yield from (replace(run, seed=seed) for seed in (1, 2) for run in minimax)
