@@ -98,6 +98,10 @@ def runs() -> Iterator[Run]:
     yield replace(whole, max_iter=5)
     yield from (replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3))
     yield replace(whole, precision="relaxed")
+    # cheaper still than the cheapest that lost nothing: looser solves on parts of the fakes, in relaxed precision
+    for fakes in (0.25, 0.125):
+        part = replace(tight, curvature_batch=fakes, precision="relaxed")
+        yield from (part, replace(part, rtol=3e-2), replace(part, rtol=1e-1), replace(part, max_iter=5))
     # the whole grid at the other learning rates and the other loss, one seed
     rest = [*(replace(whole, max_iter=count) for count in (1, 3, 5)), tight]
     rest += [replace(whole, curvature_batch=part) for part in (0.5, 0.125)]
