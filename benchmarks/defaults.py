@@ -98,7 +98,7 @@ def runs() -> Iterator[Run]:
     yield replace(whole, max_iter=5)
     yield from (replace(tight, rtol=rtol) for rtol in (1e-1, 3e-2, 1e-3))
     yield replace(whole, precision="relaxed")
-    # cheaper still than the cheapest that lost nothing: looser solves on parts of the fakes, in relaxed precision
+    # cheaper still than the cheapest that lost nothing: looser solves on parts of the fakes
     for fakes in (0.25, 0.125):
         part = replace(tight, curvature_batch=fakes, precision="relaxed")
         yield from (part, replace(part, rtol=3e-2), replace(part, rtol=1e-1), replace(part, max_iter=5))
