@@ -21,7 +21,7 @@ from torch import Tensor
 from gamedyn.optimizers import CGD
 from gamedyn.solvers import GeneralSumSystem, Result, Solution, ZeroSumSystem, cg, gmres, solve
 from gamedyn.solvers.solve import Steps
-from gamedyn.solvers.vectors import Vector, norm, unit
+from gamedyn.solvers.vectors import Vector, all_finite, norm, unit
 
 ENGINES = ("torch", "scipy")
 
@@ -295,6 +295,26 @@ def test_one_gradient_among_many_of_float16_is_no_overflow() -> None:
     assert unit([vector]) == 4.0
     assert unit([vector], [torch.tensor([5.0])]) == 8.0
     assert unit([torch.zeros(3)], []) == unit([torch.tensor([math.inf])]) == 1.0
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e-6, 1.0, 1e6, 1e20, 1e30])
+def test_a_unit_brings_squares_into_range_and_no_entry_is_lost(size: float) -> None:
+    vector = size * torch.randn(100_000, generator=torch.Generator().manual_seed(0))
+    within = vector / unit([vector], [vector[:10]])
+    assert 1e-3 < norm([within]) < 1e3
+    assert torch.equal(within * unit([vector], [vector[:10]]), vector)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_only_nan_and_infinity_are_not_finite(dtype: torch.dtype) -> None:
+    """Not squares that overflow, nor the sum of many float16 numbers."""
+    large = torch.full((1000,), 0.5 * min(torch.finfo(dtype).max, 1e36), dtype=dtype)
+    assert all_finite([large], [], [torch.zeros(0, dtype=dtype), -large])
+    for wrong in (math.nan, math.inf, -math.inf):
+        broken = large.clone()
+        broken[7] = wrong
+        assert not all_finite([large, broken])
+        assert not all_finite([torch.zeros(3, dtype=dtype)], [torch.tensor([0.0, wrong], dtype=dtype)])
 
 
 @pytest.mark.parametrize("general", [False, True])

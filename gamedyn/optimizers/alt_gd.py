@@ -1,7 +1,5 @@
 """Alternating gradient descent."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,7 @@ from gamedyn.optimizers.evaluation import Evaluation
 from gamedyn.optimizers.gradient import descend, role
 from gamedyn.optimizers.players import Params
 from gamedyn.optimizers.report import SkipStep
-from gamedyn.solvers.vectors import Vector, absolute_sum, clone
+from gamedyn.solvers.vectors import Vector, all_finite, clone
 
 
 class AltGD(GameOptimizer):
@@ -82,7 +80,7 @@ class AltGD(GameOptimizer):
                 found = differentiate(own, parameters)
                 gradient = self._reduce(evaluation.completed(player, found, parameters))
                 point = descend(parameters, gradient, self._learning_rates(player), role(losses, player))
-                if not math.isfinite(absolute_sum(point)):
+                if not all_finite(point):
                     raise SkipStep(f"player {player}'s gradient or update is NaN or infinite")
                 points.append(point)
                 origins.append(clone(parameters))

@@ -26,7 +26,7 @@ from gamedyn.optimizers.players import (
 )
 from gamedyn.optimizers.report import SkipStep, StepReport
 from gamedyn.optimizers.surroundings import RefuseScaler, processes
-from gamedyn.solvers.vectors import Vector, absolute_sum
+from gamedyn.solvers.vectors import Vector, all_finite
 
 _UNREACHED = (
     "whose loss depends on none of their trainable parameters: is an output detached, does a checkpoint need "
@@ -220,7 +220,7 @@ class GameOptimizer(torch.optim.Optimizer):
 
     def _commit(self, proposal: Proposal) -> StepReport:
         """Take a step if all of it is finite."""
-        if not math.isfinite(absolute_sum(*proposal.points)):
+        if not all_finite(*proposal.points):
             raise SkipStep("a gradient or an update is NaN or infinite")
         for parameters, point in zip(self.players, proposal.points, strict=True):
             if parameters:

@@ -22,6 +22,9 @@ Scalar: TypeAlias = float | Tensor
 Scaling: TypeAlias = Sequence[Tensor | float]
 """A positive diagonal matrix: per tensor either one number or a tensor that broadcasts to its shape."""
 
+_SQUARES = 1e-15, 1e15
+"""Sizes between which squares are far from both ends of float32."""
+
 
 def zeros_like(vector: Sequence[Tensor]) -> Vector:
     """Return a zero vector of the same shapes, dtypes and devices."""
@@ -88,28 +91,35 @@ def norm(vector: Sequence[Tensor]) -> float:
     return norms(vector)[0]
 
 
-def absolute_sum(*vectors: Sequence[Tensor]) -> float:
-    """Return the sum of magnitudes: finite exactly when every entry is (short of a sum beyond the dtype).
+def all_finite(*vectors: Sequence[Tensor]) -> bool:
+    """Return whether every entry is a finite number.
 
-    Unlike a Euclidean norm it neither under- nor overflows for entries around 1e±25 in float32, and it
-    reads each tensor once.
+    Their Euclidean norm tells where it is finite, which costs one fast pass. Where it is not, entries around
+    1e25 in float32 may have overflowed as squares, and the sum of magnitudes decides.
     """
     tensors = [_wide(tensor) for vector in vectors for tensor in vector if tensor.numel()]
-    return sum(_read(torch._foreach_norm(tensors, 1))) if tensors else 0.0
+    if not tensors or math.isfinite(sum(_read(torch._foreach_norm(tensors)))):
+        return True
+    return math.isfinite(sum(_read(torch._foreach_norm(tensors, 1))))
 
 
 def unit(*vectors: Sequence[Tensor]) -> float:
-    """Return the power of two next to the largest magnitude; 1 for zero vectors, and for NaN and infinity.
+    """Return a power of two of the vectors' size; 1 for zero vectors, and for NaN and infinity.
 
-    Dividing by it is exact and brings the squares of gradients of any size into the range of their dtype.
+    Dividing by it is exact and brings the squares of gradients of any size into the range of their dtype. It
+    is the one next to the Euclidean norm, or where that may have under- or overflowed, next to the largest
+    magnitude, which takes many times longer to find.
     """
     tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
-    largest = max(_read(torch._foreach_norm(tensors, math.inf)), default=0.0) if tensors else 0.0
-    if largest == 0.0 or not math.isfinite(largest):
+    size = math.hypot(*_read(torch._foreach_norm(tensors))) if tensors else 0.0
+    narrow = any(tensor.dtype is torch.float16 for tensor in tensors)  # which needs all of its range
+    if narrow or not _SQUARES[0] < size < _SQUARES[1]:
+        size = max(_read(torch._foreach_norm(tensors, math.inf)), default=0.0) if tensors else 0.0
+    if size == 0.0 or not math.isfinite(size):
         return 1.0
     # so that its inverse, and what it scales, are numbers of the narrowest dtype
     reach = 1000 if all(tensor.dtype is torch.float64 for tensor in tensors) else 120
-    return 2.0 ** max(-reach, min(reach, math.frexp(largest)[1]))
+    return 2.0 ** max(-reach, min(reach, math.frexp(size)[1]))
 
 
 def precision(vector: Sequence[Tensor]) -> float:
