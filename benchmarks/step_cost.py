@@ -56,7 +56,7 @@ def measure(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     states = sorted(args.trained) if args.trained is not None and len(kind.trained) > 1 else kind.trained
     pooled: dict[str, dict[str, Contender]] = {}
     for seed in range(args.repetitions or kind.repetitions):
-        path = Path(kind.make(size, seed, folder, args.device), args.rtol)
+        path = Path(kind.make(size, seed, folder, args.device), args.rtol, compiled=args.compile)
         for trained in states:
             path.train(trained + max(0, args.warm_up - 1))
             path.compare(min(1, args.warm_up), steps)  # in the last all step: some start from their last
@@ -117,6 +117,7 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, help="seeds (three; the DCGAN: one)")
     parser.add_argument("--data-root", help="folder with CIFAR-10 (GAMEDYN_DATA); else random images")
+    parser.add_argument("--compile", action="store_true", help="measure compiled products too (no memory)")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--device", choices=CLOCKS, default="cpu", help="where steps are taken")
     parser.add_argument(

@@ -25,10 +25,11 @@ class Path:
     Args:
         game: The game at its initial point.
         rtols: The tolerances that the contenders solve to.
+        compiled: Whether compiled products compete as well.
     """
 
-    def __init__(self, game: Game, rtols: Sequence[float]) -> None:
-        self.contenders = contenders(game, rtols)
+    def __init__(self, game: Game, rtols: Sequence[float], *, compiled: bool = False) -> None:
+        self.contenders = contenders(game, rtols, compiled=compiled)
         self.steps = 0
         """Steps taken along the path."""
         self._game = game
