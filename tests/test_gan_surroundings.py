@@ -230,7 +230,7 @@ def test_players_may_own_other_parameters_than_their_network_s(kind: Any) -> Non
         assert "as a whole" in game.fallbacks["players"]
 
 
-@pytest.mark.parametrize("kind", [CGD, ACGD])
+@every_optimizer
 @pytest.mark.parametrize("loss", ["wgan", "non-saturating"])
 def test_exchanged_players_are_refused(kind: Any, loss: str) -> None:
     """Also where each has a part of its network alone; a part of the right one is fine."""

@@ -63,8 +63,17 @@ class GANClosure:
         self._penalties = with_draws(objective.penalties, self._real)
         self._beginning: tuple[GeneratorStates, list[BufferValues]] | None = None
 
-    def begin_step(self) -> None:
-        """Take the next evaluation for the first of a step."""
+    def begin_step(self, players: Sequence[Sequence[Tensor]]) -> None:
+        """Take the next evaluation for the first of a step.
+
+        Args:
+            players: Each player's parameters.
+
+        Raises:
+            ValueError: If each player owns the other's network.
+        """
+        if len(players) == 2 and all(players):
+            self._objective.refuse_exchanged(*players)
         self._beginning = None
 
     def abandon_step(self) -> None:
@@ -107,12 +116,11 @@ class GANClosure:
             without parameters, or where a player owns anything but parameters of its own network.
 
         Raises:
-            ValueError: If each player owns the other's network, or a sample has several numbers for a score.
+            ValueError: If a sample has several numbers for a score.
         """
         game = self._objective
         if not x or not y:  # one player is frozen as a whole: nothing is coupled
             return None
-        game.refuse_exchanged(x, y)
         game.warn_of_third_derivatives()
         if game.note_classes(self._batch) or "loss" in game.fallbacks:
             return None

@@ -176,7 +176,7 @@ class GameOptimizer(torch.optim.Optimizer):
                 f"got {type(closure).__name__}"
             )
         everyone = [parameter for group in self.param_groups for parameter in group["params"]]
-        evaluation = Evaluation(closure, everyone, self._players)
+        evaluation = Evaluation(closure, everyone, self.players)
         try:
             with torch.no_grad():
                 report = self._commit(self._propose(evaluation))

@@ -25,8 +25,8 @@ class StructuredClosure(Protocol):
 class SteppedClosure(Protocol):
     """A closure that makes a step's evaluations those of one game, and so must know where steps begin."""
 
-    def begin_step(self) -> None:
-        """Take the next evaluation for the first of a step."""
+    def begin_step(self, players: Sequence[Sequence[Tensor]]) -> None:
+        """Take the next evaluation for the first of a step of these players, or refuse them."""
         ...
 
     def abandon_step(self) -> None:

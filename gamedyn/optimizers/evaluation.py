@@ -29,20 +29,25 @@ class Evaluation:
     Args:
         closure: The game.
         parameters: All players' parameters, frozen ones included.
-        players: The number of players.
+        players: Each player's trainable parameters.
+
+    Raises:
+        ValueError: If the closure refuses the players.
     """
 
-    def __init__(self, closure: Closure, parameters: Sequence[Tensor], players: int) -> None:
+    def __init__(
+        self, closure: Closure, parameters: Sequence[Tensor], players: Sequence[Sequence[Tensor]]
+    ) -> None:
         self._closure = closure
         self._parameters = parameters
-        self._players = players
+        self._players = len(players)
         self.losses: list[Losses] = []
         self.constant = False
         """Whether the losses carry no graph."""
         self.unreached: set[int] = set()
         """Players whose own loss depends on none of their trainable parameters."""
         if isinstance(closure, SteppedClosure):
-            closure.begin_step()
+            closure.begin_step(players)
 
     def abandon(self) -> None:
         """Tell the closure that there is no step."""
