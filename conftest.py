@@ -1,4 +1,4 @@
-"""Run the README's examples, and keep every test on one thread so that its bits repeat."""
+"""Run the examples of README and docs, and keep every test on one thread so that its bits repeat."""
 
 import os
 
@@ -10,4 +10,4 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 torch.set_num_threads(1)
 
-pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md"]).pytest()
+pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md", "migration.md"]).pytest()

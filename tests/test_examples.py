@@ -86,16 +86,6 @@ def test_quickstart_is_the_readmes_snippet_and_learns_the_circle() -> None:
     assert abs(radius - 1.0) < 0.1
 
 
-def test_the_code_of_the_migration_page_runs() -> None:
-    page = (EXAMPLES.parent / "docs" / "migration.md").read_text(encoding="utf-8")
-    blocks = [part.split("```", 1)[0] for part in page.split("```python\n")[1:]]
-    assert len(blocks) == page.count("```python") == 3
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("example", ["quickstart.py", "dirac_gan.py"])
 def test_help_says_what_the_script_claims_and_runs_nothing(example: str) -> None:
     shown = run(example, "--help")
