@@ -1,6 +1,7 @@
 # make demo   set everything up and run the main job
 # make test   set everything up and run the whole suite
 # make check  formatting, lint and types
+# make docs   the documentation with the reference, as pages in build/docs
 # make bench  what a step costs, beside PyPI's CGDs and torch-cgd (BENCH=--twice: two runs, one verdict)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BENCH_VENV ?= $(VENV)-bench
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/gamedyn demo $(DEMO)
@@ -21,6 +22,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "wrote build/docs/index.html"
 
 bench: $(BENCH_VENV)/.bench
 	$(BENCH_VENV)/bin/python benchmarks/step_cost.py $(BENCH)
@@ -38,6 +43,11 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing gamedyn and its test tools into $(VENV) (a few minutes once)"
 	$(INSTALL) -e ".[dev]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing gamedyn and Sphinx into $(VENV) (a few minutes once)"
+	$(INSTALL) -e ".[docs]"
 	@touch $@
 
 $(BENCH_VENV)/.bench: pyproject.toml constraints.txt benchmarks/requirements.txt

@@ -10,4 +10,6 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 torch.set_num_threads(1)
 
-pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md", "migration.md"]).pytest()
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()], patterns=["README.md", "migration.md"]
+).pytest()

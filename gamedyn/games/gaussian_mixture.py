@@ -174,7 +174,7 @@ class GaussianMixtureGAN:
         depth: Hidden layers of both networks.
         activation: `"tanh"`, `"relu"` or `"softplus"`.
         gain: Factor on the orthogonal initial weights.
-        seed: Seed of the initial weights and of everything `sample`d.
+        seed: Seed of the initial weights and of every `sample`.
 
     Raises:
         ValueError: If the loss is not known.

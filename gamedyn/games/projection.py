@@ -37,7 +37,7 @@ class Projection:
     A "distribution" is a point θ of the plane. The generator maps its own weights x to one by two layers of
     softplus, from the constant input (1, 1, 1, 1), and an output map whose range leaves out P:
 
-        θ₁ = exp(u + ½ tanh v),   θ₂ = exp(−u + ½ tanh v),   so that |log θ₁ + log θ₂| < 1
+        θ₁ = exp(u + ½ tanh v),   θ₂ = exp(−u + ½ tanh v),   so that −1 < log θ₁ + log θ₂ < 1
 
     The discriminator, three layers of softplus, sees θ multiplied by η: of two features it perceives one more
     strongly. Everything is deterministic, and all runs of a stack are worked out at once.

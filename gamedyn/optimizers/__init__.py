@@ -1,11 +1,13 @@
 """Optimizers for games, each a `torch.optim.Optimizer`: schedule × metric × direction.
 
-| | schedule | metric | direction |
-|---|---|---|---|
-| `SimGD` | simultaneous | constant | gradient |
-| `AltGD` | alternating | constant | gradient |
-| `CGD` | simultaneous | constant | competitive |
-| `ACGD` | simultaneous | RMS | competitive |
+=========  ============  ========  ===========
+optimizer  schedule      metric    direction
+=========  ============  ========  ===========
+`SimGD`    simultaneous  constant  gradient
+`AltGD`    alternating   constant  gradient
+`CGD`      simultaneous  constant  competitive
+`ACGD`     simultaneous  RMS       competitive
+=========  ============  ========  ===========
 """
 
 from gamedyn.divergence import DivergenceError

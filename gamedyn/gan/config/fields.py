@@ -94,7 +94,7 @@ class TrainConfig:
     gp_sides: SidesName = "two"
     """Whether that penalty draws the gradient's norm to 1 (two) or only pushes it below 1 (one)."""
     r1: float = 0.0
-    """Weight gamma of the penalty gamma/2 |gradient|^2 at real samples."""
+    """Weight gamma of the penalty at real samples: gamma/2 times the gradient's squared norm."""
     r2: float = 0.0
     """The same at generated samples."""
     weight_decay: float = 0.0
