@@ -14,6 +14,7 @@ from gamedyn.gan.models import MNISTDiscriminator, MNISTGenerator
 from gamedyn.gan.models.pairs import build_pair
 from gamedyn.gan.objective import GANObjective
 from gamedyn.optimizers.closure import linearise
+from gamedyn.solvers import Linearisation
 
 SEPARABLE = sorted(name for name, loss in LOSSES.items() if loss.separable)
 KINDS = ["lsgan", "minimax", "wgan"]
@@ -189,6 +190,17 @@ def error(found: list[Tensor], expected: list[Tensor]) -> float:
     return (difference / max(sum(float(b.detach().square().sum()) for b in expected), 1e-300)) ** 0.5
 
 
+def assert_same_linearisation(found: Linearisation, expected: Linearisation, bound: float) -> None:
+    """Check losses, both gradients and a product with either half of the mixed Hessian."""
+    for a, b in zip(torch.atleast_1d(found.losses), torch.atleast_1d(expected.losses), strict=True):
+        torch.testing.assert_close(a, b, rtol=bound, atol=bound)
+    assert error(found.gradient_x, expected.gradient_x) < bound
+    assert error(found.gradient_y, expected.gradient_y) < bound
+    u, v = ([torch.randn_like(a) for a in gradient] for gradient in (found.gradient_x, found.gradient_y))
+    assert error(found.forward(u), expected.forward(u)) < bound
+    assert error(found.backward(v), expected.backward(v)) < bound
+
+
 def assert_by_structure_as_by_autograd(
     game: GANObjective, real: Tensor, latent: Tensor, fallbacks: set[str], *, float32: float = 3e-6
 ) -> None:
@@ -208,10 +220,4 @@ def assert_by_structure_as_by_autograd(
     for name in ("generator", "discriminator"):
         for a, b in zip(getattr(game, name).buffers(), getattr(twin, name).buffers(), strict=True):
             torch.testing.assert_close(a, b, rtol=bound, atol=bound)
-    for a, b in zip(torch.atleast_1d(found.losses), torch.atleast_1d(expected.losses), strict=True):
-        torch.testing.assert_close(a, b, rtol=bound, atol=bound)
-    assert error(found.gradient_x, expected.gradient_x) < bound
-    assert error(found.gradient_y, expected.gradient_y) < bound
-    u, v = [torch.randn_like(p) for p in x], [torch.randn_like(p) for p in y]
-    assert error(found.forward(u), expected.forward(u)) < bound
-    assert error(found.backward(v), expected.backward(v)) < bound
+    assert_same_linearisation(found, expected, bound)
