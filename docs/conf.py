@@ -1,5 +1,8 @@
 """The documentation's site, which `make docs` builds into build/docs."""
 
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import GoogleDocstring
+
 import gamedyn
 
 project = "gamedyn"
@@ -9,10 +12,10 @@ release = gamedyn.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.xref_missing"]  # of the gallery's anchors, which are HTML for GitHub
 
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "special-members": "__call__", "show-inheritance": True}
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {"npt.ArrayLike": "ArrayLike"}
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_numpy_docstring = False
@@ -21,3 +24,8 @@ default_role = "code"  # docstrings write code in single backticks
 
 html_theme = "furo"
 html_title = f"gamedyn {release}"
+
+
+def setup(app: Sphinx) -> None:
+    """Take the text of an attribute for a sentence, colons included, and not for "type: description"."""
+    GoogleDocstring._parse_attribute_docstring = lambda self: [*self._lines]

@@ -98,7 +98,7 @@ def run(
         steps: Number of steps.
 
     Returns:
-        The iterates of every run: x of shape (steps + 1, ..., m), y of shape (steps + 1, ..., n).
+        The iterates of every run, x of shape (steps + 1, ..., m) and y of shape (steps + 1, ..., n).
 
     Example:
         >>> from gamedyn.games import Bilinear

@@ -115,7 +115,7 @@ def growth(
         steps: Steps of each run.
 
     Returns:
-        Growth of log r a step, in the broadcast shape of the step sizes: negative where the run converges.
+        Growth of log r a step, negative where the run converges, in the broadcast shape of the step sizes.
 
     Raises:
         ValueError: If `steps` is below 2, or a run starts at the equilibrium.

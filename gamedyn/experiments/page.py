@@ -92,14 +92,11 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
         held = f"{sum(found['held'] for found in findings)} of {len(findings)}"
         worst = criterion(min(findings, key=margin)).replace("|", "\\|") if findings else "–"
         verdict = held if record["held"] else f"**{held}**"
-        lines.append(
-            f"| [{name}](#{name}) | {where} | {verdict} | {worst} | {spent(processor_time(record))} |"
-        )
+        link, time = f"[{name}](#{anchor(entries[name].title)})", spent(processor_time(record))
+        lines.append(f"| {link} | {where} | {verdict} | {worst} | {time} |")
     for name, record in records.items():
         entry = entries[name]
         lines += [
-            "",
-            f'<a id="{name}"></a>',
             "",
             f"## {entry.title}",
             "",
@@ -125,6 +122,16 @@ def page(entries: Mapping[str, Entry], records: Mapping[str, Record], folder: Pa
             link = Path(os.path.relpath(folder / picture, target.parent)).as_posix()
             lines += ["", f"![{entry.title}]({link})"]
     return "\n".join(lines) + "\n"
+
+
+def anchor(heading: str) -> str:
+    """Return the name by which GitHub and MyST link to a heading.
+
+    Example:
+        >>> anchor("ICR on MNIST: alone, the discriminator overtrains.")
+        'icr-on-mnist-alone-the-discriminator-overtrains'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def titles(document: str) -> str:

@@ -159,7 +159,7 @@ class BoundedNoise:
             q: The other law without noise.
 
         Returns:
-            The divergence in nats: log 2 if no noisy mass of one meets the other's.
+            The divergence in nats, log 2 if no noisy mass of one meets the other's.
 
         Example:
             >>> here, there = Masses(np.zeros((1, 2))), Masses(np.ones((1, 2)))

@@ -224,7 +224,8 @@ class GANObjective:
             raise ValueError(
                 "player 0 has the discriminator's parameters and player 1 the generator's: the generator "
                 "minimises, so its parameters come first: (generator.parameters(), "
-                "discriminator.parameters()); a loss that the discriminator minimises is to be negated"
+                "discriminator.parameters()); a loss that the discriminator minimises is to be negated, "
+                "a pair to be exchanged"
             )
 
     def note_players(self, x: Sequence[Tensor], y: Sequence[Tensor], *inputs: Tensor) -> bool:

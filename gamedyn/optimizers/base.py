@@ -168,7 +168,8 @@ class GameOptimizer(torch.optim.Optimizer):
             TypeError: If there is no closure to call, it returned something other than tensors, or a gradient
                 is sparse where it is to be differentiated again.
             ValueError: If a loss is no scalar, there are not as many losses as players, a learning rate has
-                become negative, or an option in a group has been changed to a wrong value.
+                become negative, an option in a group has been changed to a wrong value, or the closure of a
+                `GANObjective` finds its players exchanged.
         """
         if not callable(closure):
             raise TypeError(

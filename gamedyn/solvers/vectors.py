@@ -94,13 +94,13 @@ def norm(vector: Sequence[Tensor]) -> float:
 def all_finite(*vectors: Sequence[Tensor]) -> bool:
     """Return whether every entry is a finite number.
 
-    Their Euclidean norm tells where it is finite, which costs one fast pass. Where it is not, entries around
-    1e25 in float32 may have overflowed as squares, and the sum of magnitudes decides.
+    Their Euclidean norm tells where it is finite itself, which costs one fast pass. Where it is not, entries
+    around 1e25 in float32 may have overflowed as squares, and each is looked at.
     """
-    tensors = [_wide(tensor) for vector in vectors for tensor in vector if tensor.numel()]
-    if not tensors or math.isfinite(sum(_read(torch._foreach_norm(tensors)))):
+    tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
+    if not tensors or all(map(math.isfinite, _read(torch._foreach_norm(tensors)))):
         return True
-    return math.isfinite(sum(_read(torch._foreach_norm(tensors, 1))))
+    return all(_read([tensor.isfinite().all() for tensor in tensors]))
 
 
 def unit(*vectors: Sequence[Tensor]) -> float:
@@ -111,11 +111,15 @@ def unit(*vectors: Sequence[Tensor]) -> float:
     magnitude, which takes many times longer to find.
     """
     tensors = [tensor for vector in vectors for tensor in vector if tensor.numel()]
-    size = math.hypot(*_read(torch._foreach_norm(tensors))) if tensors else 0.0
-    narrow = any(tensor.dtype is torch.float16 for tensor in tensors)  # which needs all of its range
-    if narrow or not _SQUARES[0] < size < _SQUARES[1]:
-        size = max(_read(torch._foreach_norm(tensors, math.inf)), default=0.0) if tensors else 0.0
-    if size == 0.0 or not math.isfinite(size):
+    if not tensors:
+        return 1.0
+    size = 0.0
+    if all(tensor.dtype is not torch.float16 for tensor in tensors):  # which needs all of its range
+        size = math.hypot(*_read(torch._foreach_norm(tensors)))
+    if not _SQUARES[0] < size < _SQUARES[1]:
+        largest = _read(torch._foreach_norm(tensors, math.inf))
+        size = max(largest) if all(map(math.isfinite, largest)) else math.inf
+    if size == 0.0 or size == math.inf:
         return 1.0
     # so that its inverse, and what it scales, are numbers of the narrowest dtype
     reach = 1000 if all(tensor.dtype is torch.float64 for tensor in tensors) else 120

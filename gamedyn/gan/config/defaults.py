@@ -58,7 +58,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         config: The settings as given.
 
     Returns:
-        The same settings with no `None` left but where it means "none": `image_size`, `critic_norm`,
+        The same settings with no `None` left but where it means "none", as for `image_size`, `critic_norm`,
         `generator_batches`, `clip`, `extractor`, `eval_every`, `threads`, `data_root`, and moments that an
         optimizer lacks.
 
