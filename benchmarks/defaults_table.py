@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,48 +131,56 @@ def main() -> None:
 
 
 def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
-    """Draw final distance over cost: a row of panels a loss, a column a learning rate."""
-    losses = sorted({arm.settings["loss"] for arm in found}, reverse=True)
+    """Draw final distance over cost: a column a learning rate, a row a loss, the Wasserstein one's in two."""
+    names = {"wgan": "Wasserstein", "minimax": "minimax"}
+    rows = sorted({_row(arm) for arm in found}, key=lambda row: (row[0] != "wgan", row[1]))
     rates = sorted({arm.settings["lr"] for arm in found})
     colours = {"adam": style.BLACK, "float32": style.BLUE, "relaxed": style.VERMILLION}
     markers = {"adam": "X", 1.0: "o", 0.5: "D", 0.25: "s", 0.125: "^"}
     with style.styled():
-        figure = style.new_figure(3.5 * len(rates) + 1.0, 3.2 * len(losses) + 0.6)
-        panels = figure.subplots(len(losses), len(rates), sharex=True, sharey="row", squeeze=False)
+        figure = style.new_figure(3.7 * len(rates) + 1.0, 3.0 * len(rows) + 0.6)
+        panels = figure.subplots(len(rows), len(rates), sharex="row", sharey="row", squeeze=False)
         shown = set()
-        for arm in found:
+        drawn: Counter[Any] = Counter()
+        for arm in sorted(found, key=lambda arm: arm.cost(ways)):
             own = arm.settings
-            panel = panels[losses.index(own["loss"])][rates.index(own["lr"])]
+            panel = panels[rows.index(_row(arm))][rates.index(own["lr"])]
             adam = own["optimizer"] == "adam"
             kind, way = ("adam", "adam") if adam else (own["curvature_batch"], own["precision"])
             values, colour = arm.at(LAST), colours[way]
             place = (arm.cost(ways), statistics.mean(values))
             spreads = statistics.stdev(values) if len(values) > 1 else None
-            # limits above their markers, tolerances below, relaxed solves beside: so neighbours keep apart
-            side = 1 if "e" not in arm.limit else -1
+            # limits above their markers, tolerances below; relaxed ones to the left above, of quarters to the
+            # right below and in turn deeper: so neighbours keep apart
+            side, depth, align = 1 if "e" not in arm.limit else -1, 6, "center"
+            if way == "relaxed":
+                side, align = (-1, "left") if kind == 0.25 else (1, "right")
+                depth = 5 + 9 * (drawn[panel, kind] % 2) if kind == 0.25 else 4
+                drawn[panel, kind] += 1
             panel.annotate(
                 arm.limit,
-                (place[0], place[1] + (0.0 if way == "relaxed" else side * (spreads or 0.0))),
-                (-7, 0) if way == "relaxed" else (0, 6 * side),
+                (place[0], place[1] + side * (spreads or 0.0)),
+                (0, side * depth),
                 textcoords="offset points",
-                ha="right" if way == "relaxed" else "center",
-                va="center" if way == "relaxed" else "bottom" if side > 0 else "top",
+                ha=align,
+                va="bottom" if side > 0 else "top",
                 fontsize="x-small",
                 color=colour,
             )
             look = {"marker": markers[kind], "color": colour, "markersize": 5.5}
             panel.errorbar(*place, yerr=spreads, capsize=3, elinewidth=1.0, **look)
             shown.add((kind, way))
-        for row, loss in zip(panels, losses, strict=True):
+        for row, (loss, precision) in zip(panels, rows, strict=True):
             row[0].set_ylabel("Fréchet distance after 1,500 steps")
-            name = {"wgan": "Wasserstein", "minimax": "minimax"}[loss]
+            costs = [arm.cost(ways) for arm in found if _row(arm) == (loss, precision)]
+            name = names[loss] + (f", {precision}" if loss == "wgan" else "")
             for panel, lr in zip(row, rates, strict=True):
                 panel.set(xscale="log", yscale="log", title=f"{name}, learning rate {lr:g}")
-                panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-                panel.set_yticks([20, 30, 40, 60, 80], ["20", "30", "40", "60", "80"])
+                panel.set_xticks([1, 1.5, 2, 3, 4, 6, 8, 12], ["1", "1.5", "2", "3", "4", "6", "8", "12"])
+                panel.set_yticks([15, 20, 30, 40, 60, 80], ["15", "20", "30", "40", "60", "80"])
                 panel.minorticks_off()
-                panel.set_xlim(0.8, 1.4 * max(arm.cost(ways) for arm in found))
-                panel.margins(y=0.12)
+                panel.set_xlim(0.8 * min(costs), 1.25 * max(costs))
+                panel.margins(y=0.15)
         for panel in panels[-1]:
             panel.set_xlabel("cost of a step, in Adam steps")
         words = {"adam": "Adam"} | {part: f"ACGD, {name} of the fakes" for part, name in PARTS.items()}
@@ -196,6 +205,16 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
             "several. Lower left is better.",
         )
     return figure
+
+
+def _is_relaxed(arm: Arm) -> bool:
+    return bool(arm.settings["optimizer"] != "adam" and arm.settings["precision"] == "relaxed")
+
+
+def _row(arm: Arm) -> tuple[str, str]:
+    """Say which row of panels shows a setting: relaxed solves of the Wasserstein game have their own."""
+    loss = arm.settings["loss"]
+    return loss, "relaxed" if loss == "wgan" and _is_relaxed(arm) else "exact"
 
 
 if __name__ == "__main__":
