@@ -207,14 +207,11 @@ def picture(found: Sequence[Arm], ways: Sequence[dict[str, Any]]) -> Any:
     return figure
 
 
-def _is_relaxed(arm: Arm) -> bool:
-    return bool(arm.settings["optimizer"] != "adam" and arm.settings["precision"] == "relaxed")
-
-
 def _row(arm: Arm) -> tuple[str, str]:
     """Say which row of panels shows a setting: relaxed solves of the Wasserstein game have their own."""
-    loss = arm.settings["loss"]
-    return loss, "relaxed" if loss == "wgan" and _is_relaxed(arm) else "exact"
+    own = arm.settings
+    relaxed = own["loss"] == "wgan" and own["optimizer"] != "adam" and own["precision"] == "relaxed"
+    return own["loss"], "relaxed" if relaxed else "exact"
 
 
 if __name__ == "__main__":

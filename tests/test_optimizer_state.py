@@ -239,8 +239,8 @@ def test_pickle(info: OptimizerInfo) -> None:
 @every_optimizer
 def test_swapping_parameters_and_state_in_and_out(info: OptimizerInfo) -> None:
     """`torch.optim.swap_in_optimizer_params_and_state`: a step acts on what was swapped in."""
-    # a private module, which other versions of torch may lack
-    swap = pytest.importorskip("torch.optim._stateless").swap_in_optimizer_params_and_state
+    stateless = pytest.importorskip("torch.optim._stateless")  # private: other versions of torch may lack it
+    swap = stateless.swap_in_optimizer_params_and_state
     kwargs = {"warm_start": True} if info.competitive else {}
     live = play(info, 2, **kwargs)
     if not live[2].state:
